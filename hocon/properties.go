@@ -1,0 +1,134 @@
+package hocon
+
+import "strings"
+
+// properties parses a Java properties file. Points in a key make a path; every
+// value is text. Where a key is both a value and the beginning of another key's
+// path, the longer one counts.
+func (p *parser) properties() *node {
+	root := p.node(nodeObject, place{1, 1})
+	root.obj = &object{}
+	entries := splitProperties(p.lex.text)
+	inner := map[string]bool{}
+	last := map[string]int{}
+	for i, e := range entries {
+		last[e.key] = i
+		for j := range e.key {
+			if e.key[j] == '.' {
+				inner[e.key[:j]] = true
+			}
+		}
+	}
+	for i, e := range entries {
+		key := strings.Split(e.key, ".")
+		if p.depth+len(key) > p.limits.Depth {
+			p.fail(e.at, "values are nested deeper than %d levels", p.limits.Depth)
+			break
+		}
+		if p.values >= p.limits.Values {
+			p.fail(e.at, "there are more than %d values", p.limits.Values)
+			break
+		}
+		if !inner[e.key] && last[e.key] == i {
+			n := p.node(nodeString, e.valueAt)
+			n.text = e.value
+			p.store(root, key, n, token{at: e.at})
+		}
+	}
+	return root
+}
+
+// property is one entry of a properties file.
+type property struct {
+	key, value  string
+	at, valueAt place
+}
+
+// splitProperties reads the lines of a properties file as java.util.Properties
+// does: comments, continued lines, three kinds of separator, escapes.
+func splitProperties(text string) []property {
+	var out []property
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(text, "\ufeff")), "\n")
+	for i := 0; i < len(lines); i++ {
+		number := i + 1
+		line := strings.TrimLeft(lines[i], " \t\f")
+		if line == "" || line[0] == '#' || line[0] == '!' {
+			continue
+		}
+		indent := len(lines[i]) - len(line)
+		for continues(line) {
+			line = line[:len(line)-1]
+			i++
+			if i == len(lines) {
+				break
+			}
+			line += strings.TrimLeft(lines[i], " \t\f")
+		}
+		out = append(out, splitProperty(line, number, indent))
+	}
+	return out
+}
+
+// continues reports whether a line ends in an odd number of backslashes.
+func continues(line string) bool {
+	n := len(line) - len(strings.TrimRight(line, `\`))
+	return n%2 == 1
+}
+
+func splitProperty(line string, number, indent int) property {
+	end := len(line)
+	for i := 0; i < len(line); i++ {
+		if line[i] == '\\' {
+			i++
+		} else if strings.IndexByte(" \t\f=:", line[i]) >= 0 {
+			end = i
+			break
+		}
+	}
+	rest := strings.TrimLeft(line[end:], " \t\f")
+	if rest != "" && (rest[0] == '=' || rest[0] == ':') {
+		rest = strings.TrimLeft(rest[1:], " \t\f")
+	}
+	return property{
+		key:     unescapeProperty(line[:end]),
+		value:   unescapeProperty(rest),
+		at:      place{int32(number), int32(indent + 1)},
+		valueAt: place{int32(number), int32(indent + 1 + len(line) - len(rest))},
+	}
+}
+
+func unescapeProperty(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			if s[i] != '\\' {
+				b.WriteByte(s[i])
+			}
+			continue
+		}
+		i++
+		switch s[i] {
+		case 't':
+			b.WriteByte('\t')
+		case 'n':
+			b.WriteByte('\n')
+		case 'r':
+			b.WriteByte('\r')
+		case 'f':
+			b.WriteByte('\f')
+		case 'u':
+			if r, size := unescape(s[i-1:]); size > 0 {
+				b.WriteRune(r)
+				i += size - 2
+				continue
+			}
+			b.WriteByte('u')
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# Brings what the tests need: a C compiler (for the race detector), PostgreSQL,
+# Java and the ActiveMQ Artemis broker. Quick when all is there; safe to run again
+# and from several places at once.
+#
+# On Debian and Ubuntu, as root or with sudo that asks nothing, it installs the
+# packages. Elsewhere it says what is missing and goes on. The broker comes from
+# Maven Central, or from the mirror that the settings of mvn name, into a folder of
+# this checkout.
+#
+#   HOTCOLD_CACHE   folder for the broker (default: .cache in the checkout)
+#
+# Exit code: 0 when all is there, 1 when something is missing.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly root
+readonly cache=${HOTCOLD_CACHE:-$root/.cache}
+
+# The release that internal/testserver looks for. The digest is the one which
+# Maven Central publishes beside the file.
+readonly artemis_version=2.40.0
+readonly artemis_sha512=270a00dc3028fb3b93c6aa09aa3e40fbe76015029e5308e0aac241589299a72dac9bb50a10e7e86ad66185e2d8bc7224626810df12f1ee05694322054ad32700
+
+missing=()
+
+say() { printf 'test-deps: %s\n' "$*" >&2; }
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+has_postgres() {
+	has initdb && return
+	local initdb
+	for initdb in /usr/lib/postgresql/*/bin/initdb; do
+		[[ -x $initdb ]] && return
+	done
+	return 1
+}
+
+has_compiler() { has gcc || has cc || has clang; }
+
+# The name differs between releases of Debian and Ubuntu.
+java_package() {
+	if apt-cache show openjdk-17-jre-headless >/dev/null 2>&1; then
+		echo openjdk-17-jre-headless
+	else
+		echo default-jre-headless
+	fi
+}
+
+as_root() {
+	if [[ $(id -u) -eq 0 ]]; then
+		"$@"
+	else
+		sudo -n "$@"
+	fi
+}
+
+can_install() {
+	has apt-get || return 1
+	[[ $(id -u) -eq 0 ]] || { has sudo && sudo -n true 2>/dev/null; }
+}
+
+# Debian's package makes a cluster and starts it. The tests start servers of their
+# own, so nothing else shall be left running on the machine.
+refuse_main_cluster() {
+	local conf=/etc/postgresql-common/createcluster.conf
+	grep -qs '^create_main_cluster *= *false' "$conf" && return
+	say "$conf: create_main_cluster = false, so that the package starts no server"
+	as_root mkdir -p "$(dirname "$conf")"
+	echo 'create_main_cluster = false' | as_root tee -a "$conf" >/dev/null
+}
+
+install_packages() {
+	local packages=("$@")
+	say "installing ${packages[*]}"
+	as_root env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 apt-get -q -y \
+		-o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 \
+		install --no-install-recommends "${packages[@]}" >&2
+}
+
+need_packages() {
+	local needed=() names=()
+	has_compiler || { needed+=(gcc libc6-dev) && names+=("a C compiler (gcc)"); }
+	has_postgres || { needed+=(postgresql) && names+=("PostgreSQL (initdb, postgres)"); }
+	has java || { needed+=(java) && names+=("Java 17 or newer (java)"); }
+	has_artemis || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker"); }
+	[[ ${#needed[@]} -eq 0 ]] && return
+	if ! can_install; then
+		missing+=("${names[@]}")
+		return
+	fi
+	as_root apt-get -q -o Acquire::Retries=5 update >&2 || say "apt-get update did not succeed, trying with what is known"
+	[[ " ${needed[*]} " == *" postgresql "* ]] && refuse_main_cluster
+	local i
+	for i in "${!needed[@]}"; do
+		[[ ${needed[i]} == java ]] && needed[i]=$(java_package)
+	done
+	install_packages "${needed[@]}" || missing+=("${names[@]}")
+}
+
+# The client of Maven Central, with a repository of its own that goes with the
+# folder: nothing is left in anybody's home.
+readonly dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
+
+fetch() {
+	local artifact=$1 folder=$2 try
+	has mvn || return 1
+	for try in 1 2 3; do
+		mvn --batch-mode --quiet "-Dmaven.repo.local=$folder/m2" "$dependency_plugin:copy" \
+			"-Dartifact=$artifact" "-DoutputDirectory=$folder" >&2 && return
+		say "attempt $try of 3 to fetch $artifact did not succeed"
+	done
+	return 1
+}
+
+readonly artemis_name=apache-artemis-$artemis_version
+
+has_artemis() { [[ -e $cache/$artemis_name/lib/artemis-boot.jar ]]; }
+
+# The folder appears under its name only when it is whole and verified. Who comes
+# second, because two ran at once, throws away what it has.
+need_artemis() {
+	has_artemis && return
+	local artifact=org.apache.activemq:apache-artemis:$artemis_version:tar.gz:bin
+	mkdir -p "$cache"
+	local work
+	work=$(mktemp -d "$cache/.fetch-XXXXXX")
+	# shellcheck disable=SC2064  # the folder's name is known now, and not later
+	trap "rm -rf '$work'" EXIT
+	say "fetching $artifact"
+	if ! fetch "$artifact" "$work"; then
+		missing+=("the Artemis broker ($artifact)")
+		return
+	fi
+	local archive=$work/$artemis_name-bin.tar.gz
+	if ! echo "$artemis_sha512  $archive" | sha512sum --check --quiet >&2; then
+		missing+=("the Artemis broker: what came as $artifact has another SHA-512")
+		return
+	fi
+	if ! tar -xzf "$archive" -C "$work" --no-same-owner; then
+		missing+=("the Artemis broker: it could not be unpacked in $cache")
+		return
+	fi
+	mv -T "$work/$artemis_name" "$cache/$artemis_name" 2>/dev/null || has_artemis
+}
+
+need_packages
+need_artemis
+if [[ ${#missing[@]} -gt 0 ]]; then
+	for what in "${missing[@]}"; do
+		say "missing: $what"
+	done
+	say "tests that need these are skipped on a laptop and fail in the build"
+	exit 1
+fi

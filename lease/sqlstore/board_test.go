@@ -1,0 +1,297 @@
+package sqlstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hotcold/hotcold/lease/sqlstore"
+)
+
+// onEach runs a test of the board on each database, over two connections.
+func onEach(t *testing.T, f func(t *testing.T, a, b *sqlstore.DB)) {
+	t.Run(sqlstore.SQLite, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "board.db")
+		f(t, openSQLite(t, path), openSQLite(t, path))
+	})
+	t.Run(sqlstore.Postgres, func(t *testing.T) {
+		dsn := database(t)
+		f(t, openPostgres(t, dsn), openPostgres(t, dsn))
+	})
+}
+
+func TestTwoAgentsWithOneIdentityAreBothSeen(t *testing.T) {
+	onEach(t, func(t *testing.T, a, b *sqlstore.DB) {
+		one := sqlstore.Instance{Lease: "node", ID: "machine-a:/opt/corda", Nonce: "1", Machine: "machine-a", Boot: "boot",
+			State: "cold", Document: []byte(`{"text":"Zürich ' \" \\ 🔥"}`)}
+		two := one
+		two.Nonce, two.State, two.Document = "2", "hot", nil
+		elsewhere := one
+		elsewhere.Lease = "another"
+		for _, i := range []sqlstore.Instance{one, two, elsewhere} {
+			must(t, a.Announce(t.Context(), i))
+		}
+		one.State = "starting"
+		must(t, b.Announce(t.Context(), one))
+		got, err := b.Instances(t.Context(), "node")
+		must(t, err)
+		if len(got) != 2 {
+			t.Fatalf("%d rows, want 2: %+v", len(got), got)
+		}
+		for _, i := range got {
+			want := one
+			if i.Nonce == two.Nonce {
+				want = two
+			}
+			if i.WrittenAt.IsZero() || i.Age < 0 || i.Age > patience {
+				t.Errorf("written at %v, %v old", i.WrittenAt, i.Age)
+			}
+			if i.State != want.State || string(i.Document) != string(want.Document) || i.Machine != want.Machine || i.Boot != want.Boot {
+				t.Errorf("came back as %+v, want %+v", i, want)
+			}
+		}
+	})
+}
+
+func TestHistoryIsNewestFirst(t *testing.T) {
+	onEach(t, func(t *testing.T, a, b *sqlstore.DB) {
+		for i := range 5 {
+			must(t, a.Append(t.Context(), sqlstore.Event{Lease: "node", Instance: "a", Kind: fmt.Sprint(i), Epoch: uint64(i), Document: []byte("{}")}))
+			must(t, a.Append(t.Context(), sqlstore.Event{Lease: "another", Kind: "x"}))
+		}
+		got, err := b.Events(t.Context(), "node", 3)
+		must(t, err)
+		if len(got) != 3 {
+			t.Fatalf("%d events, want 3", len(got))
+		}
+		for i, e := range got {
+			if want := fmt.Sprint(4 - i); e.Kind != want || fmt.Sprint(e.Epoch) != want || e.Lease != "node" || e.Instance != "a" || string(e.Document) != "{}" || e.At.IsZero() {
+				t.Errorf("event %d is %+v", i, e)
+			}
+			if i > 0 && e.ID >= got[i-1].ID {
+				t.Errorf("ids do not fall: %d after %d", e.ID, got[i-1].ID)
+			}
+		}
+	})
+}
+
+func TestARequestIsHeardAcceptedByOneAndAnswered(t *testing.T) {
+	onEach(t, func(t *testing.T, a, b *sqlstore.DB) {
+		operator, agent := listenTo(t, a, "node"), listenTo(t, b, "node")
+		operator.next(t) // both listen: the first call says so
+		agent.next(t)
+		ask := sqlstore.Request{Lease: "node", Kind: "switchover", Target: "machine-b", By: "olga", Document: []byte(`{"at":"now"}`)}
+		id, err := a.Ask(t.Context(), ask)
+		must(t, err)
+		agent.next(t)
+		open, err := b.Requests(t.Context(), "node")
+		must(t, err)
+		if len(open) != 1 {
+			t.Fatalf("open: %+v", open)
+		}
+		r := open[0]
+		if r.ID != id || r.State != sqlstore.StateOpen || r.Ended() || r.Kind != ask.Kind || r.Target != ask.Target || r.By != ask.By ||
+			string(r.Document) != string(ask.Document) || r.AskedAt.IsZero() || !r.EndedAt.IsZero() || r.Age < 0 {
+			t.Fatalf("came back as %+v", r)
+		}
+		wins(t, b.Accept, id, "agent-b", true)
+		wins(t, b.Accept, id, "agent-b", true) // asked again after an unknown outcome
+		wins(t, a.Accept, id, "agent-a", false)
+		if taken, err := a.Withdraw(t.Context(), id); err != nil || taken {
+			t.Fatalf("an accepted request was withdrawn: %v (%v)", taken, err)
+		}
+		operator.drain()
+		must(t, b.Answer(t.Context(), id, sqlstore.StateDone, "hot since 12:00"))
+		operator.next(t)
+		must(t, b.Answer(t.Context(), id, sqlstore.StateDone, "hot since 12:00"))
+		if err := a.Answer(t.Context(), id, sqlstore.StateRefused, "no"); !errors.Is(err, sqlstore.ErrEnded) {
+			t.Fatalf("a second answer: %v, want ErrEnded", err)
+		}
+		r, err = a.Request(t.Context(), id)
+		must(t, err)
+		if r.State != sqlstore.StateDone || !r.Ended() || r.AcceptedBy != "agent-b" || r.Answer != "hot since 12:00" || r.EndedAt.Before(r.AskedAt) {
+			t.Fatalf("ended as %+v", r)
+		}
+		if open, err := b.Requests(t.Context(), "node"); err != nil || len(open) != 0 {
+			t.Fatalf("still open: %+v (%v)", open, err)
+		}
+	})
+}
+
+func TestAWithdrawnRequestIsAcceptedByNobody(t *testing.T) {
+	onEach(t, func(t *testing.T, a, b *sqlstore.DB) {
+		id, err := a.Ask(t.Context(), sqlstore.Request{Lease: "node", Kind: "pause", By: "olga"})
+		must(t, err)
+		for range 2 {
+			if taken, err := a.Withdraw(t.Context(), id); err != nil || !taken {
+				t.Fatalf("withdraw: %v (%v)", taken, err)
+			}
+		}
+		wins(t, b.Accept, id, "agent-b", false)
+		if err := b.Answer(t.Context(), id, sqlstore.StateDone, "late"); !errors.Is(err, sqlstore.ErrEnded) {
+			t.Fatalf("answer: %v, want ErrEnded", err)
+		}
+		if _, err := a.Request(t.Context(), id+1); !errors.Is(err, sqlstore.ErrNoRequest) {
+			t.Fatalf("a request that never was: %v, want ErrNoRequest", err)
+		}
+		if err := b.Answer(t.Context(), id, "perhaps", ""); err == nil {
+			t.Fatal("perhaps was taken for an answer")
+		}
+	})
+}
+
+func TestOneOfManyAgentsAcceptsARequest(t *testing.T) {
+	onEach(t, func(t *testing.T, a, b *sqlstore.DB) {
+		id, err := a.Ask(t.Context(), sqlstore.Request{Lease: "node", Kind: "switchover", By: "olga"})
+		must(t, err)
+		const agents = 8
+		won := make(chan bool, agents)
+		for i := range agents {
+			go func() {
+				ok, err := []*sqlstore.DB{a, b}[i%2].Accept(t.Context(), id, fmt.Sprint("agent-", i))
+				if err != nil {
+					t.Error(err)
+				}
+				won <- ok
+			}()
+		}
+		winners := 0
+		for range agents {
+			if <-won {
+				winners++
+			}
+		}
+		if winners != 1 {
+			t.Fatalf("%d agents accepted", winners)
+		}
+	})
+}
+
+func TestAllLeasesAreListed(t *testing.T) {
+	onEach(t, func(t *testing.T, a, b *sqlstore.DB) {
+		if none, err := a.Leases(t.Context()); err != nil || len(none) != 0 {
+			t.Fatalf("a new database lists %+v (%v)", none, err)
+		}
+		want := claimed(t, a, "alpha")
+		claimed(t, b, "beta")
+		got, err := b.Leases(t.Context())
+		must(t, err)
+		if len(got) != 2 || !got[0].Same(want) || got[0].Record != want.Record || got[1].Record.Name != "beta" {
+			t.Fatalf("listed %+v", got)
+		}
+	})
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wins(t *testing.T, accept func(context.Context, int64, string) (bool, error), id int64, by string, want bool) {
+	t.Helper()
+	if got, err := accept(t.Context(), id, by); err != nil || got != want {
+		t.Fatalf("accept by %s: %v (%v), want %v", by, got, err, want)
+	}
+}
+
+// listening is a Watch whose calls can be waited for.
+type listening struct{ woke chan struct{} }
+
+func listenTo(t *testing.T, db *sqlstore.DB, name string) listening {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	l := listening{make(chan struct{}, 1)}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- db.Watch(ctx, name, func() {
+			select {
+			case l.woke <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("watch ended with %v", err)
+		}
+	})
+	return l
+}
+
+func (l listening) next(t *testing.T) {
+	t.Helper()
+	select {
+	case <-l.woke:
+	case <-timeout(t, 5*time.Second):
+		t.Fatal("nothing was heard")
+	}
+}
+
+func (l listening) drain() {
+	select {
+	case <-l.woke:
+	default:
+	}
+}
+
+// The goal: what is kept has a limit. The method: put old rows in behind the
+// board's back, and write one more with a new store, whose first write looks for them.
+func TestTheBoardForgetsWhatIsOld(t *testing.T) {
+	t.Run(sqlstore.SQLite, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "board.db")
+		program := newOther(t, path)
+		forgets(t, func() *sqlstore.DB { return openSQLite(t, path) }, func(s string) { program.run(s) },
+			"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10050) "+
+				"INSERT INTO hotcold_event (lease, instance, kind, epoch, document) SELECT 'node', '', 'old', 1, '' FROM n",
+			"written_at - 25 * 3600000000", "ended_at - 31 * 24 * 3600000000")
+	})
+	t.Run(sqlstore.Postgres, func(t *testing.T) {
+		dsn := database(t)
+		forgets(t, func() *sqlstore.DB { return openPostgres(t, dsn) }, func(s string) { do(t, dsn, s) },
+			"INSERT INTO hotcold_event (lease, instance, kind, epoch, document) SELECT 'node', '', 'old', 1, '' FROM generate_series(1, 10050)",
+			"written_at - interval '25 hours'", "ended_at - interval '31 days'")
+	})
+}
+
+func forgets(t *testing.T, fresh func() *sqlstore.DB, run func(string), manyEvents, dayOld, monthOld string) {
+	db := fresh()
+	for _, nonce := range []string{"1", "2"} {
+		must(t, db.Announce(t.Context(), sqlstore.Instance{Lease: "node", ID: "a", Nonce: nonce}))
+	}
+	must(t, db.Announce(t.Context(), sqlstore.Instance{Lease: "node", ID: "b", Nonce: "1"}))
+	id, err := db.Ask(t.Context(), sqlstore.Request{Lease: "node", Kind: "old"})
+	must(t, err)
+	must(t, db.Answer(t.Context(), id, sqlstore.StateRefused, "no"))
+	run(manyEvents)
+	run("UPDATE hotcold_instance SET written_at = " + dayOld + " WHERE nonce = '1'")
+	run("UPDATE hotcold_request SET ended_at = " + monthOld)
+
+	must(t, fresh().Announce(t.Context(), sqlstore.Instance{Lease: "node", ID: "a", Nonce: "3"}))
+	must(t, fresh().Append(t.Context(), sqlstore.Event{Lease: "node", Kind: "new"}))
+	_, err = db.Ask(t.Context(), sqlstore.Request{Lease: "node", Kind: "new"})
+	must(t, err)
+
+	instances, err := db.Instances(t.Context(), "node")
+	must(t, err)
+	left := map[string]bool{}
+	for _, i := range instances {
+		left[i.ID+i.Nonce] = true
+	}
+	if len(left) != 3 || !left["a2"] || !left["a3"] || !left["b1"] {
+		t.Errorf("left are %v, want a2, a3 and b1, which is the last word of b", left)
+	}
+	events, err := db.Events(t.Context(), "node", 20000)
+	must(t, err)
+	if len(events) != 10000 || events[0].Kind != "new" {
+		t.Errorf("%d events are left, the newest is %q", len(events), events[0].Kind)
+	}
+	if _, err := db.Request(t.Context(), id); !errors.Is(err, sqlstore.ErrNoRequest) {
+		t.Errorf("an old request: %v, want ErrNoRequest", err)
+	}
+}

@@ -1,0 +1,164 @@
+package sqlstore_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hotcold/hotcold/internal/clock"
+	"github.com/hotcold/hotcold/internal/testserver"
+	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/sqlstore"
+)
+
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
+
+// patience limits every wait for something that has to happen.
+const patience = 30 * time.Second
+
+func rename(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func open(t testing.TB, c sqlstore.Config) *sqlstore.DB {
+	t.Helper()
+	db, err := sqlstore.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func openSQLite(t testing.TB, path string) *sqlstore.DB {
+	t.Helper()
+	return open(t, sqlstore.Config{Dialect: sqlstore.SQLite, DSN: path})
+}
+
+func openPostgres(t testing.TB, dsn string) *sqlstore.DB {
+	t.Helper()
+	return open(t, sqlstore.Config{Dialect: sqlstore.Postgres, DSN: dsn})
+}
+
+var nameCounter atomic.Int64 // names of databases on the shared server
+
+// database makes a database of the test's own on the shared server.
+func database(t testing.TB) string {
+	t.Helper()
+	return testserver.SharedPostgres(t).CreateDatabase(t, fmt.Sprintf("db_%x", nameCounter.Add(1)))
+}
+
+// session connects as another program does.
+func session(t testing.TB, dsn string) *pgx.Conn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = conn.Close(ctx) // its server may be gone by now
+	})
+	return conn
+}
+
+// do runs statements in the database of that address, in a clean-up too.
+func do(t testing.TB, dsn string, statements ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range statements {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	if err := conn.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// eventually looks until f is content, with a limit.
+func eventually(t testing.TB, f func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	err := f(ctx)
+	for err != nil {
+		if clock.Wait(ctx, clock.System(), 10*time.Millisecond) != nil {
+			t.Fatalf("not within %v: %v", patience, err)
+		}
+		err = f(ctx)
+	}
+}
+
+// within calls f with a context of that length.
+func within(t testing.TB, d time.Duration, f func(context.Context) error) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	return f(ctx)
+}
+
+// claimed writes the first row of a lease and returns what the database holds then.
+func claimed(t testing.TB, db *sqlstore.DB, name string) lease.Observation {
+	t.Helper()
+	seen := observed(t, db, name)
+	next := lease.Record{Name: name, Holder: "a", Nonce: "n", Boot: "b", Epoch: 1, Version: 1, Incarnation: seen.Incarnation,
+		Update: 2 * time.Second, Wait: 10 * time.Second, Trust: 9 * time.Second, Fence: 3 * time.Second}
+	swapped(t, db, seen, next)
+	return observed(t, db, name)
+}
+
+func observed(t testing.TB, db *sqlstore.DB, name string) lease.Observation {
+	t.Helper()
+	o, err := db.Read(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func swapped(t testing.TB, db *sqlstore.DB, seen lease.Observation, next lease.Record) {
+	t.Helper()
+	if err := db.Swap(t.Context(), seen, next); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// renewal is the row that the holder of seen writes next.
+func renewal(seen lease.Observation) lease.Record {
+	r := seen.Record
+	r.Version++
+	return r
+}
+
+// contextual renews held under the context it is given.
+func contextual(db *sqlstore.DB, held lease.Observation) func(context.Context) error {
+	return func(ctx context.Context) error { return db.Swap(ctx, held, renewal(held)) }
+}
+
+// timeout is closed after d.
+func timeout(t testing.TB, d time.Duration) <-chan struct{} {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx.Done()
+}

@@ -1,0 +1,144 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// States of a request. It begins open and ends in one of the last three.
+const (
+	StateOpen      = "open"
+	StateAccepted  = "accepted"
+	StateDone      = "done"
+	StateRefused   = "refused"
+	StateWithdrawn = "withdrawn"
+)
+
+// Request is what an operator asked of the agents of a lease.
+//
+//	open ---Accept---> accepted ---Answer---> done | refused
+//	  |----------------------------Answer---> done | refused
+//	  |---Withdraw---> withdrawn
+type Request struct {
+	ID    int64
+	Lease string
+	// Kind says what is asked, Target of whom (empty: of whoever it concerns),
+	// By who asked.
+	Kind, Target, By string
+	// Document is JSON that means nothing here.
+	Document   []byte
+	State      string
+	AcceptedBy string
+	// Answer is what the agent said at the end.
+	Answer string
+	// AskedAt, EndedAt (zero until then) and Age are by the database's clock.
+	AskedAt, EndedAt time.Time
+	Age              time.Duration
+}
+
+// Ended tells whether the request has its last state.
+func (r Request) Ended() bool { return r.State != StateOpen && r.State != StateAccepted }
+
+// requestDays is how long a request is kept after its end.
+const requestDays = 30
+
+// Ask puts a request up and wakes the agents of its lease. Only Lease, Kind,
+// Target, By and Document are taken from r.
+func (d *DB) Ask(ctx context.Context, r Request) (int64, error) {
+	var id int64
+	err := d.run(ctx, boardLane, fmt.Sprintf("ask for %q", r.Kind), func(s session) error {
+		var err error
+		id, err = s.insert(ctx, r.Lease, d.sql.ask, r.Lease, r.Kind, r.Target, r.By, string(r.Document))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	d.prune(ctx, "requests", d.sql.forgetRequests, r.Lease)
+	return id, nil
+}
+
+// Requests returns the open and accepted requests of a lease, oldest first.
+func (d *DB) Requests(ctx context.Context, lease string) ([]Request, error) {
+	return list(ctx, d, fmt.Sprintf("list the requests for lease %q", lease), d.sql.requests, []any{lease}, scanRequest)
+}
+
+// Request returns one request in whatever state, or [ErrNoRequest].
+func (d *DB) Request(ctx context.Context, id int64) (Request, error) {
+	var r Request
+	err := d.run(ctx, boardLane, fmt.Sprintf("read request %d", id), func(s session) error {
+		var err error
+		r, err = request(ctx, d, s, id)
+		return err
+	})
+	return r, err
+}
+
+// Accept takes a request on, in the name of by. It returns false where another
+// did or where it has ended; asking twice for the same by is no harm.
+func (d *DB) Accept(ctx context.Context, id int64, by string) (bool, error) {
+	return d.moveRequest(ctx, "accept", id, d.sql.accept, by, id, by)
+}
+
+// Answer ends an open or accepted request as [StateDone] or [StateRefused]. Giving the same
+// answer twice is no harm; a request that ended otherwise is [ErrEnded].
+func (d *DB) Answer(ctx context.Context, id int64, state, text string) error {
+	if state != StateDone && state != StateRefused {
+		return fmt.Errorf("answer request %d: %q is no answer, want %q or %q", id, state, StateDone, StateRefused)
+	}
+	moved, err := d.moveRequest(ctx, "answer", id, d.sql.answer, state, text, id)
+	if err != nil || moved {
+		return err
+	}
+	r, err := d.Request(ctx, id)
+	if err != nil || r.State == state && r.Answer == text {
+		return err
+	}
+	return fmt.Errorf("answer request %d: %w: it was %s", id, ErrEnded, r.State)
+}
+
+// Withdraw takes back a request that nobody accepted yet. It returns false where
+// somebody did; doing it twice is no harm.
+func (d *DB) Withdraw(ctx context.Context, id int64) (bool, error) {
+	return d.moveRequest(ctx, "withdraw", id, d.sql.withdraw, id)
+}
+
+// moveRequest changes the state of a request and wakes those who watch its lease.
+func (d *DB) moveRequest(ctx context.Context, verb string, id int64, statement string, args ...any) (bool, error) {
+	var moved int64
+	err := d.run(ctx, boardLane, fmt.Sprintf("%s request %d", verb, id), func(s session) error {
+		r, err := request(ctx, d, s, id)
+		if err != nil {
+			return err
+		}
+		moved, err = s.write(ctx, r.Lease, statement, args...)
+		return err
+	})
+	return moved > 0, err
+}
+
+func request(ctx context.Context, d *DB, s session, id int64) (Request, error) {
+	r, err := scanRequest(s.QueryRowContext(ctx, d.sql.request, id), "")
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, ErrNoRequest
+	}
+	return r, err
+}
+
+func scanRequest(row scanner, _ string) (Request, error) {
+	var (
+		r          Request
+		document   string
+		asked, age int64
+		ended      sql.Null[int64]
+	)
+	err := row.Scan(&r.ID, &r.Lease, &r.Kind, &r.Target, &r.By, &document, &r.State, &r.AcceptedBy, &r.Answer, &asked, &ended, &age)
+	r.Document, r.AskedAt, r.Age = []byte(document), time.UnixMicro(asked), micros(age)
+	if ended.Valid {
+		r.EndedAt = time.UnixMicro(ended.V)
+	}
+	return r, err
+}

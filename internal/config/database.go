@@ -1,0 +1,215 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hotcold/hotcold/hocon"
+)
+
+// prefixPattern is what may begin the names of tables: it is written into statements without quotes, and leaves room
+// in Oracle's and PostgreSQL's limits for the rest of the name.
+var prefixPattern = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,29}$`)
+
+// dataSource is node.conf's place for the database.
+const dataSource = "dataSourceProperties"
+
+// database reads where the lease is kept. Without a lease none is needed, and what would be wrong with it is not said.
+func (d *decoder) database(needed bool) Database {
+	const at = "hotcold.database."
+	prefix := d.text(at + "tablePrefix")
+	if _, v := d.setting(at + "tablePrefix"); written(v) && !prefixPattern.MatchString(prefix) {
+		d.fail(v.Errorf("want at most 30 lower-case letters, digits and underscores, not beginning with a digit"))
+	}
+	own := d.login()
+	if !needed {
+		return Database{}
+	}
+	address := d.cfg.At(at + "url")
+	if !written(address) {
+		address = d.nodeURL()
+		if !written(address) {
+			d.missing(at+"url", "no database: the lease has to be where both machines see it; "+wantedDatabase)
+			return Database{}
+		}
+		own = d.nodeLogin(own)
+	}
+	d.where[at+"url"] = Pos(address.Pos())
+	db := d.open(address, own)
+	db.TablePrefix = prefix
+	d.show(at+"url", db)
+	return db
+}
+
+// quotedSubstitution is the fault of a value that was meant to come from elsewhere.
+const quotedSubstitution = "still holds ${: nothing is substituted inside quotes; write ${NAME} without quotes"
+
+// wantedDatabase is the next step where the database is missing or of the wrong kind.
+const wantedDatabase = `set hotcold.database.url = "postgres://host:5432/database" (or "sqlite:/path/file.db" for two agents on one machine)`
+
+// login is who logs in.
+type login struct {
+	user     string
+	password Secret
+}
+
+// login reads hotcold's own user and password.
+func (d *decoder) login() login {
+	const at = "hotcold.database."
+	l := login{user: d.text(at + "user"), password: d.secret(at + "password")}
+	fromFile := d.secretFile(at + "passwordFile")
+	if d.isWritten(at+"password") && d.isWritten(at+"passwordFile") {
+		d.fail(d.cfg.At(at + "passwordFile").Errorf("want only one of hotcold.database.password and hotcold.database.passwordFile"))
+	}
+	if l.password.Empty() {
+		l.password = fromFile
+	}
+	// The row is there for the check of keys and the manual; its value is read by database.
+	d.setting(at + "url")
+	return l
+}
+
+// nodeLogin fills in the node's own user and password, where its database is used too. Another user gets no password
+// that is not his.
+func (d *decoder) nodeLogin(own login) login {
+	if own.user != "" {
+		return own
+	}
+	own.user = d.nodeProperty("user")
+	if own.password.Empty() {
+		own.password = NewSecret(d.nodeProperty("password"))
+	}
+	return own
+}
+
+// nodeValue finds a property of the node's data source. "dataSource.url" as one quoted key and as nested keys are
+// the same property to Corda.
+func (d *decoder) nodeValue(name string) hocon.Value {
+	properties := d.cfg.At(dataSource)
+	nested, flat := properties.Get("dataSource").Get(name), properties.Get("dataSource."+name)
+	if written(nested) && written(flat) {
+		d.warnings = append(d.warnings, Warning{
+			Pos: Pos(flat.KeyPos()), Path: dataSource + ".dataSource." + name,
+			Text: "is written as one quoted key and as nested keys; which one the node takes is not certain, hotcold takes the nested one",
+		})
+	}
+	if written(nested) {
+		return nested
+	}
+	return flat
+}
+
+// nodeProperty is the text of such a property, or "". That it is no text is the node's affair.
+func (d *decoder) nodeProperty(name string) string {
+	v := d.nodeValue(name)
+	if !written(v) {
+		return ""
+	}
+	text, err := v.Text()
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// nodeURL finds the address of the node's database.
+func (d *decoder) nodeURL() hocon.Value {
+	if v := d.nodeValue("url"); written(v) {
+		return v
+	}
+	class := d.cfg.At(dataSource).Get("dataSourceClassName")
+	if server := d.nodeValue("serverName"); written(server) && written(class) {
+		d.warn(server, "the parts of an address are not put together by hotcold; want dataSource.url, or hotcold.database.url")
+	}
+	return hocon.Value{}
+}
+
+// open turns an address into what a driver is opened with. No fault quotes the address: it may hold a password.
+func (d *decoder) open(v hocon.Value, l login) Database {
+	text, err := v.Text()
+	if err != nil {
+		d.fail(err)
+		return Database{}
+	}
+	if strings.Contains(text, "${") {
+		d.fail(v.Errorf(quotedSubstitution))
+		return Database{}
+	}
+	scheme, rest, _ := strings.Cut(text, ":")
+	if strings.EqualFold(scheme, "jdbc") {
+		scheme, rest, _ = strings.Cut(rest, ":")
+		if scheme == "postgresql" {
+			return d.openPostgres(v, text, parseJDBCPostgres, l)
+		}
+	}
+	switch dialect := dialectOf(strings.ToLower(scheme)); dialect {
+	case DialectPostgres:
+		return d.openPostgres(v, text, parsePostgresURL, l)
+	case DialectSQLite:
+		return d.openSQLite(v, rest)
+	case DialectH2:
+		d.fail(v.Errorf("H2 keeps its data in a file on one machine, so two machines would have two leases; %s", wantedDatabase))
+	case "":
+		d.fail(v.Errorf("want an address that begins with postgres://, jdbc:postgresql: or sqlite:"))
+	default:
+		d.fail(v.Errorf("this release keeps the lease in PostgreSQL or SQLite, not in %s; %s", dialect, wantedDatabase))
+	}
+	return Database{}
+}
+
+// dialectOf tells a dialect from the first word of an address.
+func dialectOf(scheme string) Dialect {
+	switch scheme {
+	case "postgres", "postgresql":
+		return DialectPostgres
+	case "sqlite", "sqlite3":
+		return DialectSQLite
+	}
+	for _, dialect := range []Dialect{DialectSQLServer, DialectOracle, DialectMySQL, DialectMariaDB, DialectH2} {
+		if scheme == string(dialect) {
+			return dialect
+		}
+	}
+	return ""
+}
+
+func (d *decoder) openPostgres(v hocon.Value, text string, parse func(string) (pgAddress, error), l login) Database {
+	a, err := parse(text)
+	if err != nil {
+		d.fail(v.Errorf("cannot be read as an address of PostgreSQL: %v", err))
+		return Database{}
+	}
+	if l.user != "" {
+		if a.user != "" && a.user != l.user {
+			a.password = ""
+		}
+		a.user = l.user
+	}
+	if !l.password.Empty() {
+		a.password = l.password.Reveal()
+	}
+	if len(a.ignored) > 0 {
+		ignored := slices.Compact(slices.Sorted(slices.Values(a.ignored)))
+		d.warn(v, "these parameters have no meaning for the lease and are left out: "+strings.Join(ignored, ", "))
+	}
+	if value := a.params["target_session_attrs"]; !slices.Contains([]string{"", "any", "primary", "read-write"}, value) {
+		d.fail(v.Errorf("target_session_attrs asks for a server that takes no writes; the lease wants read-write"))
+		return Database{}
+	}
+	return a.toDatabase()
+}
+
+func (d *decoder) openSQLite(v hocon.Value, rest string) Database {
+	path := strings.TrimPrefix(rest, "//")
+	switch {
+	case path == "" || strings.Contains(path, ":memory:"):
+		d.fail(v.Errorf("want the path of a file after sqlite: (a database in memory is seen by one process only)"))
+		return Database{}
+	case strings.ContainsAny(path, "?#%\x00"):
+		d.fail(v.Errorf("want a plain path after sqlite:, without ?, # and %%"))
+		return Database{}
+	}
+	path = d.absolute(path)
+	return Database{Dialect: DialectSQLite, Name: path, DSN: NewSecret(path), Params: map[string]string{}}
+}

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"log/slog"
+	"net"
+	"strconv"
+)
+
+// minKeyLength keeps a key from being guessed.
+const minKeyLength = 16
+
+func (d *decoder) drive() Drive {
+	return Drive{Path: d.path("hotcold.drive.path"), EpochFile: d.path("hotcold.drive.epochFile")}
+}
+
+func (d *decoder) log() Log {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	return Log{Level: levels[d.choice("hotcold.log.level")], Format: d.choice("hotcold.log.format")}
+}
+
+// listen reads the agent's listener and refuses one that strangers could ask.
+func (d *decoder) listen() Listen {
+	const at = "hotcold.listen."
+	l := Listen{
+		TLS: TLS{
+			Certificate: d.path(at + "tls.certificate"),
+			Key:         d.path(at + "tls.key"),
+			ClientCA:    d.path(at + "tls.clientCA"),
+		},
+		Key: d.secretFile(at + "keyFile"),
+	}
+	if n := len(l.Key.Reveal()); n > 0 && n < minKeyLength {
+		_, v := d.setting(at + "keyFile")
+		d.fail(v.Errorf("the key has %d characters, want at least %d", n, minKeyLength))
+	}
+	if t := l.TLS; (t.Certificate == "") != (t.Key == "") || t.ClientCA != "" && t.Certificate == "" {
+		_, v := d.setting(at + "tls.certificate")
+		for _, path := range []string{at + "tls.key", at + "tls.clientCA"} {
+			if !written(v) {
+				_, v = d.setting(path)
+			}
+		}
+		d.fail(v.Errorf("want both hotcold.listen.tls.certificate and hotcold.listen.tls.key"))
+	}
+	l.Address = d.listenAddress(l)
+	return l
+}
+
+// listenAddress reads the address and holds it against what protects it.
+func (d *decoder) listenAddress(l Listen) string {
+	const path = "hotcold.listen.address"
+	text := d.text(path)
+	_, v := d.setting(path)
+	if text == "" || text == "off" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(text)
+	// Port 0 is good for a listener: the system chooses one.
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		d.fail(v.Errorf("want host:port or off, as in 127.0.0.1:4653"))
+		return ""
+	}
+	if isLoopback(host) {
+		return text
+	}
+	switch {
+	case l.TLS.Certificate == "":
+		d.fail(v.Errorf("other machines can reach this address, so it wants hotcold.listen.tls.certificate and key, and tls.clientCA or keyFile; or listen on 127.0.0.1"))
+	case l.TLS.ClientCA == "" && l.Key.Empty() && !d.isWritten("hotcold.listen.keyFile"):
+		d.fail(v.Errorf("other machines can reach this address, so callers must prove themselves: want hotcold.listen.tls.clientCA or hotcold.listen.keyFile; or listen on 127.0.0.1"))
+	}
+	return text
+}
+
+// isLoopback says whether only this machine can reach a host. A name is taken at its word only if it is localhost.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

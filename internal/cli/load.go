@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hotcold/hotcold/internal/config"
+	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/sqlstore"
+)
+
+// configVar names the configuration file where --config does not.
+const configVar = "HOTCOLD_CONFIG"
+
+// places are where a configuration is looked for, in order.
+func places() []string { return []string{"hotcold.conf", "/etc/hotcold/hotcold.conf"} }
+
+// find tells which file to read.
+func (a *app) find() (string, error) {
+	if a.config != "" {
+		return a.config, nil
+	}
+	if name, ok := a.Lookup(configVar); ok && name != "" {
+		return name, nil
+	}
+	for _, p := range places() {
+		if _, err := os.Stat(p); err == nil {
+			return p, nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	dir, _ := a.WorkDir()
+	return "", &failure{code: exitConfig, err: fmt.Errorf("there is no configuration: neither %s nor %s", filepath.Join(dir, places()[0]), places()[1]),
+		hint: "name it with --config, or see `hotcold demo` first"}
+}
+
+// load reads the configuration and warns of what a person should know.
+func (a *app) load(ctx context.Context) (*config.Config, error) {
+	path, err := a.find()
+	if err != nil {
+		return nil, err
+	}
+	host, err := a.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := a.WorkDir()
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.read(ctx, path, config.Env{Lookup: a.Lookup, Hostname: host, WorkDir: dir, Euid: os.Geteuid()})
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return c, err
+	case errors.Is(err, fs.ErrPermission):
+		return nil, &failure{code: exitConfig, err: err, hint: "run it as the user of the node, who may read that file"}
+	}
+	return nil, &failure{code: exitConfig, err: err}
+}
+
+// read loads a configuration, or gives up with ctx: a file on a drive that hangs,
+// or a pipe into which nobody writes, holds up whoever opens it for ever, and
+// Ctrl-C has to work then too. What hangs ends with the process.
+func (a *app) read(ctx context.Context, path string, env config.Env) (*config.Config, error) {
+	type loaded struct {
+		c   *config.Config
+		err error
+	}
+	done := make(chan loaded, 1)
+	go func() {
+		c, err := config.Load(path, env)
+		done <- loaded{c, err}
+	}()
+	select {
+	case l := <-done:
+		return l.c, l.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read %s: %w", path, context.Cause(ctx))
+	}
+}
+
+// timing checks the inequality and says where the numbers stand that break it.
+func timing(c *config.Config) (lease.Timing, error) {
+	m := c.MutualExclusion
+	t, err := lease.Settings{Update: m.UpdateInterval, Wait: m.WaitInterval, Fence: m.FenceTimeout, Attempt: m.AttemptTimeout}.Timing()
+	if err != nil {
+		return t, &failure{code: exitConfig, err: fmt.Errorf("%v: %w", c.Where("hotcold.mutualExclusion.waitInterval"), err),
+			hint: "docs/lease.md explains the inequality; the defaults (2000 and 10000) are sound"}
+	}
+	return t, nil
+}
+
+// open connects to the database of the configuration. It does not wait for it.
+func open(ctx context.Context, c *config.Config, attempt time.Duration, log *slog.Logger) (*sqlstore.DB, error) {
+	return sqlstore.Open(ctx, sqlstore.Config{
+		Dialect: string(c.Database.Dialect), DSN: c.Database.DSN.Reveal(), TablePrefix: c.Database.TablePrefix,
+		Attempt: attempt, Logger: log,
+	})
+}
+
+// opened loads the configuration and opens its database, for the commands that
+// look and steer from any machine.
+func (a *app) opened(ctx context.Context) (*config.Config, *sqlstore.DB, error) {
+	c, err := a.load(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !c.MutualExclusion.On {
+		return nil, nil, &failure{code: exitConfig, err: fmt.Errorf("%v: mutual exclusion is off: there is no lease to look at", c.Where("hotcold.mutualExclusion.on"))}
+	}
+	t, err := timing(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := open(ctx, c, t.Attempt, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, nil, &failure{code: exitConfig, err: err} // it does not connect: what is wrong stands in the file
+	}
+	return c, db, nil
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotcold/hotcold/lease/sqlstore"
+)
+
+func (a *app) schemaCommand() *cobra.Command {
+	var print bool
+	var dialect, prefix string
+	c := &cobra.Command{
+		Use: "schema", Short: "make the tables, or print them for an administrator", Args: noArgs, GroupID: "set",
+		Long: `hotcold keeps four small tables in the node's own database: the lease, the
+agents, their history, and requests of operators. They are made on first use
+where the node's database user may create tables. Where it may not, an
+administrator runs what this command prints.`,
+		Example: `  hotcold schema --print                      # as the configuration says
+  hotcold schema --print --dialect postgres   # without a configuration
+  hotcold schema                              # make them now`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case dialect != "" && !print:
+				return usage("--dialect goes with --print: the tables are made in the database of the configuration")
+			case dialect == "" && cmd.Flags().Changed("prefix"):
+				return usage("--prefix goes with --dialect: the configuration has its own (hotcold.database.tablePrefix)")
+			case !print:
+				return a.makeSchema(cmd.Context())
+			case dialect == "":
+				conf, err := a.load(cmd.Context())
+				if err != nil {
+					return err
+				}
+				dialect, prefix = string(conf.Database.Dialect), conf.Database.TablePrefix
+			}
+			text, err := sqlstore.Schema(dialect, prefix)
+			if err != nil {
+				return usage("%w", err)
+			}
+			_, err = fmt.Fprint(a.Stdout, text)
+			return err
+		},
+	}
+	c.Flags().BoolVar(&print, "print", false, "print the statements, run nothing")
+	c.Flags().StringVar(&dialect, "dialect", "", "with --print: postgres or sqlite")
+	c.Flags().StringVar(&prefix, "prefix", "hotcold_", "with --dialect: how the tables' names begin")
+	_ = c.RegisterFlagCompletionFunc("dialect", completeDialects) // it fails for a flag that there is not
+	return c
+}
+
+func (a *app) makeSchema(ctx context.Context) error {
+	conf, db, err := a.opened(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
+	defer cancel()
+	if _, err := db.Read(ctx, conf.LeaseName); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.Stderr, "the tables %s... are there, in %s\n", conf.Database.TablePrefix, conf.Database)
+	return err
+}

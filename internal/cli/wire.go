@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/hotcold/hotcold/internal/agent"
+	"github.com/hotcold/hotcold/internal/buildinfo"
+	"github.com/hotcold/hotcold/internal/clock"
+	"github.com/hotcold/hotcold/internal/config"
+	"github.com/hotcold/hotcold/internal/probe"
+	"github.com/hotcold/hotcold/internal/process"
+	"github.com/hotcold/hotcold/lease"
+)
+
+// identity is new with every start of an agent.
+func identity(c *config.Config) (lease.Identity, error) {
+	boot, err := process.BootID()
+	if err != nil {
+		return lease.Identity{}, err
+	}
+	nonce := make([]byte, 16)
+	rand.Read(nonce) // it never fails (crypto/rand)
+	return lease.Identity{Instance: c.Instance.ID, Nonce: hex.EncodeToString(nonce), Boot: boot}, nil
+}
+
+// agentOptions maps the configuration to what the agent needs.
+func (a *app) agentOptions(c *config.Config, t lease.Timing, log *slog.Logger) (agent.Options, error) {
+	self, err := identity(c)
+	if err != nil {
+		return agent.Options{}, err
+	}
+	n, m := c.Node, c.MutualExclusion
+	o := agent.Options{
+		Version: buildinfo.Read().Version, Lease: c.LeaseName, Machine: c.Instance.MachineName, Self: self, Timing: t,
+		Dialect: string(c.Database.Dialect), Preset: string(c.Preset.Name), BaseDir: c.BaseDir, EpochFile: c.Drive.EpochFile,
+		ReadyTimeout: n.Ready.Timeout, StopTimeout: n.Stop.Timeout, ExitMeaning: c.Preset.ExitMeaning,
+		Restart:    agent.Restart{Attempts: n.Restart.Attempts, Backoff: n.Restart.Backoff, MaxBackoff: n.Restart.MaxBackoff, ResetAfter: n.Restart.ResetAfter},
+		Failover:   agent.Failover{Budget: n.Failover.Budget, Window: n.Failover.Window},
+		ExitIfHeld: m.Standby == config.StandbyExit, StopOnLoss: m.OnDatabaseLoss == config.LossExit,
+		Hurry: a.hurry, Clock: a.Clock, Log: log,
+	}
+	for _, p := range n.Ports {
+		o.Ports = append(o.Ports, p.Address)
+	}
+	for _, e := range c.Preset.PlannedExits {
+		o.PlannedExits = append(o.PlannedExits, agent.PlannedExit{Code: e.Code, Line: e.Line, Meaning: e.Meaning})
+	}
+	env := a.nodeEnv(n.Env)
+	o.Process = process.Options{
+		Argv: n.Command, Dir: n.Dir, Env: env, RuntimeDir: c.RuntimeDir, StopSignal: n.Stop.Signal, StopCommand: n.Stop.Command,
+		Cgroup: n.Cgroup, LastResort: m.LastResort,
+	}
+	if o.Ready, o.ReadyLines, err = probes(n.Ready.Checks, n.Dir, env, a.Clock); err != nil {
+		return o, err
+	}
+	o.Health = agent.Health{Interval: n.Health.Interval, Timeout: n.Health.Timeout, Threshold: n.Health.Threshold, StartPeriod: n.Health.StartPeriod}
+	o.Health.Probes, _, err = probes(n.Health.Checks, n.Dir, env, a.Clock)
+	return o, err
+}
+
+// nodeEnv is the agent's own environment with what the configuration adds,
+// less what belongs to the agent alone.
+func (a *app) nodeEnv(more map[string]config.Secret) []string {
+	var env []string
+	for _, kv := range a.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if _, replaced := more[name]; replaced || slices.Contains(agentsOwn(), name) {
+			continue
+		}
+		env = append(env, kv)
+	}
+	for name, value := range more {
+		env = append(env, name+"="+value.Reveal())
+	}
+	slices.Sort(env)
+	return env
+}
+
+// agentsOwn are variables by which systemd speaks to the agent: a node that
+// saw them would answer in its place.
+func agentsOwn() []string {
+	return []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", configVar}
+}
+
+// probes makes the looks that a configuration asks for.
+func probes(c config.Checks, dir string, env []string, k clock.Clock) (all []probe.Probe, lines []*probe.LogLine, err error) {
+	if len(c.TCP) > 0 {
+		p, err := probe.NewTCP(c.TCP...)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, p)
+	}
+	for _, h := range c.HTTP {
+		p, err := httpProbe(h)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, p)
+	}
+	if c.Log != nil {
+		p, err := probe.NewLogLine(c.Log.String())
+		if err != nil {
+			return nil, nil, err
+		}
+		all, lines = append(all, p), append(lines, p)
+	}
+	if len(c.Command) > 0 {
+		p, err := probe.NewCommand(probe.CommandOptions{Argv: c.Command, Dir: dir, Env: env, Clock: k})
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, p)
+	}
+	return all, lines, nil
+}
+
+// nodeOutput is where the node's lines go, and what to close at the end.
+func (a *app) nodeOutput(o config.Output, log *slog.Logger) (process.Sink, func() error, error) {
+	var sinks process.Sinks
+	if o.PassThrough {
+		_, journal := a.Lookup("JOURNAL_STREAM")
+		sinks = append(sinks, process.Console{W: a.Stdout, Journal: journal})
+	}
+	if o.File == "" {
+		return sinks, func() error { return nil }, nil
+	}
+	f, err := process.OpenFile(process.FileOptions{Path: o.File, MaxBytes: o.MaxSizeBytes, Keep: o.Keep, Log: log})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the node's output file: %w", err)
+	}
+	return append(sinks, f), f.Close, nil
+}

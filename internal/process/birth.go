@@ -162,7 +162,7 @@ func statusText(ws unix.WaitStatus) string {
 
 // resortProgram is the last resort, outside of the tree.
 func resortProgram(self, argv []string, instance string) (program, error) {
-	env := []string{"PATH=" + defaultPath, InstanceVar + "=" + instance}
+	env := []string{"PATH=" + defaultPath, InstanceVar + "=" + instance, resortMark + "=1"}
 	path, err := lookPath(argv[0], "/", env)
 	return program{self: self, path: path, argv: argv, dir: "/", env: env}, err
 }
@@ -171,7 +171,9 @@ func resortProgram(self, argv []string, instance string) (program, error) {
 func (g *guard) launchResort() {
 	p, err := resortProgram(os.Args, g.spec.LastResort, g.spec.Record.Instance)
 	if err == nil {
+		g.sweeps.spare(launching)
 		err = g.launch(resortRole, p)
+		g.sweeps.spare(g.kids[resortRole].pid)
 	}
 	if err != nil {
 		var errno syscall.Errno

@@ -74,12 +74,19 @@ func newRecorder(path string) *recorder {
 func (r *recorder) put(rec record)         { r.queue <- rec }
 func (r *recorder) close() <-chan struct{} { close(r.queue); return r.done }
 
-// sweeper kills all descendants of this process, in a goroutine of its own.
+// sweeper kills all descendants of this process, in a goroutine of its own, but
+// for the last resort.
 type sweeper struct {
 	cg     atomic.Pointer[cgroup]
+	spared atomic.Int64 // pid of the last resort, or one of those below
 	busy   atomic.Bool
 	passes int // so far; belongs to the caller of trigger
 }
+
+const (
+	nobody    = 0
+	launching = -1 // it may be there already, under a number that is not known yet
+)
 
 // quickPasses is how many passes leave out the look through /proc. The cgroup,
 // or the process group, is most often all of the tree and gone by then.
@@ -94,8 +101,12 @@ func newSweeper(cg cgroup) *sweeper {
 // use says which cgroup is the node's.
 func (s *sweeper) use(cg cgroup) { s.cg.Store(&cg) }
 
-// trigger starts a pass unless one is under way. It leaves spare alone.
-func (s *sweeper) trigger(spare int) {
+// spare names the process that is left alone. It says launching before that is
+// forked: a pass that is under way would kill what it does not know.
+func (s *sweeper) spare(pid int) { s.spared.Store(int64(pid)) }
+
+// trigger starts a pass unless one is under way.
+func (s *sweeper) trigger() {
 	if !s.busy.CompareAndSwap(false, true) {
 		return
 	}
@@ -108,7 +119,7 @@ func (s *sweeper) trigger(spare int) {
 		// left at the deadline is reported: no error is handled here.
 		_ = cg.kill()
 		if thorough {
-			killDescendants(os.Getpid(), spare)
+			s.killDescendants(os.Getpid())
 		}
 	}()
 }
@@ -119,12 +130,17 @@ const sweepRounds = 32
 
 // killDescendants kills every process that descends from root, looking again
 // until nobody new has appeared.
-func killDescendants(root, spare int) {
+func (s *sweeper) killDescendants(root int) {
 	seen := map[ident]bool{}
 	for range sweepRounds {
 		t, err := readTable()
 		if err != nil {
 			return
+		}
+		// After the look: what was forked since then is not in it.
+		spare := int(s.spared.Load())
+		if spare == launching {
+			return // the next pass goes on
 		}
 		found := false
 		for _, p := range t.oldestFirst() {

@@ -74,7 +74,7 @@ func (g *guard) step(e event) {
 			g.signal()
 		case killPass:
 			g.killGroup()
-			g.sweeps.trigger(g.kids[resortRole].pid)
+			g.sweeps.trigger()
 		case tellOverdue:
 			g.overdue(now)
 		}
@@ -153,6 +153,9 @@ func (g *guard) reaped(pid int, ws unix.WaitStatus) {
 			continue
 		}
 		k.pid = 0
+		if r == resortRole {
+			g.sweeps.spare(nobody) // the number may be given to a process of the node
+		}
 		if k.verdict != nil {
 			k.ended = &ws // its launcher's verdict comes first
 			return

@@ -55,7 +55,8 @@ type Node struct {
 	askBy     time.Duration // when to ask the node to end ourselves; 0 if not waiting
 	obeyed    bool          // the guard said that it kills, or that main exited
 	ackBy     time.Duration // when to stop waiting for that; 0 if not waiting
-	overdue   bool          // what is left was told
+	overdue   bool          // what is left was told, or is about to be
+	tellBy    time.Duration // when to tell it at the latest; 0 if not waiting
 	resorted  bool          // the last resort was run, or there is none
 	guardless bool          // the guard is gone; we kill and look by ourselves
 	sweeping  bool
@@ -272,7 +273,7 @@ func (n *Node) run() {
 // wake is when run has to look again even if nothing happens.
 func (n *Node) wake() time.Duration {
 	at := n.fate.wake()
-	for _, also := range []time.Duration{n.ackBy, n.askBy} {
+	for _, also := range []time.Duration{n.ackBy, n.askBy, n.tellBy} {
 		if also > 0 {
 			at = min(at, also)
 		}
@@ -344,9 +345,11 @@ func (n *Node) hear(r report) {
 		n.obeyed = true
 		n.step(event{kind: mainExit})
 	case reportOverdue:
-		n.overdue = true
-		n.resorted = len(n.o.LastResort) == 0
-		n.tellLeft(r.Left, r.Text)
+		n.resorted = n.resorted || len(n.o.LastResort) == 0
+		if !n.overdue || n.tellBy > 0 {
+			n.overdue, n.tellBy = true, 0
+			n.tellLeft(r.Left, r.Text)
+		}
 	case reportResort:
 		n.resorted = true
 		n.log.Warn("last resort is run by the guard", "err", r.Text)

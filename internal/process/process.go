@@ -40,6 +40,8 @@ const (
 	NodeMark = "HOTCOLD_NODE"
 	// GuardMark marks a guard with the identifier of the start it serves.
 	GuardMark = "HOTCOLD_GUARD"
+	// resortMark marks the last resort, which no pass of killing may hit.
+	resortMark = "HOTCOLD_LAST_RESORT"
 	// NodePIDVar is given to the stop command only: the main process's id.
 	NodePIDVar = "HOTCOLD_NODE_PID"
 )

@@ -49,6 +49,9 @@ func (n *Node) superviseGuard() {
 		n.askBy = 0
 		n.askNode()
 	}
+	if n.tellBy > 0 && now >= n.tellBy {
+		n.tellWhatIsLeft()
+	}
 	if n.guardless || n.ackBy == 0 {
 		return
 	}
@@ -134,6 +137,9 @@ func (n *Node) sweep() {
 // judge takes the result of a pass.
 func (n *Node) judge(r sweepResult) {
 	n.sweeping, n.left = false, r.left
+	if n.tellBy > 0 && len(n.left) > 0 {
+		n.tellWhatIsLeft()
+	}
 	if r.status != nil {
 		n.exit(*r.status, n.clock.Now().Boot)
 	}
@@ -151,21 +157,32 @@ func (n *Node) judge(r sweepResult) {
 	n.sweep()
 }
 
-// tellOverdue reports what is left and runs the last resort.
+// tellOverdue reports what is left and runs the last resort. Where no pass has
+// looked yet what is left, the report waits for the one that is under way, but
+// not for long: what is stuck may hold it up.
 func (n *Node) tellOverdue() {
 	if !n.overdue {
 		n.overdue = true
-		left := make([]Leftover, len(n.left))
-		for i, p := range n.left {
-			left[i] = leftover(p)
+		n.tellBy = n.clock.Now().Boot
+		if len(n.left) == 0 {
+			n.tellBy += n.patience()
 		}
-		n.tellLeft(left, "")
 	}
 	n.resorted = true
 	if len(n.o.LastResort) == 0 {
 		return
 	}
 	n.runResort()
+}
+
+// tellWhatIsLeft says what the last pass found.
+func (n *Node) tellWhatIsLeft() {
+	n.tellBy = 0
+	left := make([]Leftover, len(n.left))
+	for i, p := range n.left {
+		left[i] = leftover(p)
+	}
+	n.tellLeft(left, "")
 }
 
 // runResort runs the last resort in place of the guard. Nobody waits for it.

@@ -103,11 +103,13 @@ func (b *board) accept(ctx context.Context, r sqlstore.Request) bool {
 	return ok && err == nil
 }
 
-func (b *board) answer(ctx context.Context, r sqlstore.Request, state, text string) {
-	err := b.a.o.Database.Answer(ctx, r.ID, state, text)
-	if err != nil && !errors.Is(err, sqlstore.ErrEnded) { // another agent may have answered
+// answer ends a request. It returns false where another agent did.
+func (b *board) answer(ctx context.Context, r sqlstore.Request, state, text string) bool {
+	ended, err := b.a.o.Database.Answer(ctx, r.ID, state, text)
+	if err != nil && !errors.Is(err, sqlstore.ErrEnded) {
 		b.a.o.Log.Warn("could not answer a request", "request", r.Kind, "err", err)
 	}
+	return ended
 }
 
 // switchover is a hand-over that a person asked for; it is the cause for which
@@ -131,10 +133,11 @@ func (b *board) switchover(ctx context.Context, r sqlstore.Request) {
 	if end.grant {
 		end = b.grant(ctx, r, s)
 	}
-	if end.state == "" || r.State == sqlstore.StateOpen && !b.accept(ctx, r) {
+	// A request that is not granted goes straight to its end: one that is accepted
+	// is being carried out, and whoever is hot would answer that it was.
+	if end.state == "" || !b.answer(ctx, r, end.state, end.text) {
 		return
 	}
-	b.answer(ctx, r, end.state, end.text)
 	if end.state == sqlstore.StateRefused {
 		b.a.note(EventRefused, s.Epoch, Document{Text: "switchover refused", Cause: end.text})
 	}

@@ -103,6 +103,9 @@ func TestASwitchoverIsRefusedDuringAPause(t *testing.T) {
 	if r.State != sqlstore.StateRefused || !strings.Contains(r.Answer, "paused by a person") {
 		t.Errorf("answer: %+v", r)
 	}
+	if r.AcceptedBy != "" { // the hot agent would take it for a switchover that came about
+		t.Errorf("it was accepted before it was refused: %+v", r)
+	}
 	if s := a.agent.Snapshot(); s.State != agent.Hot || s.Epoch != 1 {
 		t.Errorf("a is %s at epoch %d", s.State, s.Epoch)
 	}

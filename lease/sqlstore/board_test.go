@@ -104,10 +104,10 @@ func TestARequestIsHeardAcceptedByOneAndAnswered(t *testing.T) {
 			t.Fatalf("an accepted request was withdrawn: %v (%v)", taken, err)
 		}
 		operator.drain()
-		must(t, b.Answer(t.Context(), id, sqlstore.StateDone, "hot since 12:00"))
+		answers(t, b, id, sqlstore.StateDone, "hot since 12:00", true)
 		operator.next(t)
-		must(t, b.Answer(t.Context(), id, sqlstore.StateDone, "hot since 12:00"))
-		if err := a.Answer(t.Context(), id, sqlstore.StateRefused, "no"); !errors.Is(err, sqlstore.ErrEnded) {
+		answers(t, b, id, sqlstore.StateDone, "hot since 12:00", false) // it has that answer already
+		if _, err := a.Answer(t.Context(), id, sqlstore.StateRefused, "no"); !errors.Is(err, sqlstore.ErrEnded) {
 			t.Fatalf("a second answer: %v, want ErrEnded", err)
 		}
 		r, err = a.Request(t.Context(), id)
@@ -131,13 +131,13 @@ func TestAWithdrawnRequestIsAcceptedByNobody(t *testing.T) {
 			}
 		}
 		wins(t, b.Accept, id, "agent-b", false)
-		if err := b.Answer(t.Context(), id, sqlstore.StateDone, "late"); !errors.Is(err, sqlstore.ErrEnded) {
+		if _, err := b.Answer(t.Context(), id, sqlstore.StateDone, "late"); !errors.Is(err, sqlstore.ErrEnded) {
 			t.Fatalf("answer: %v, want ErrEnded", err)
 		}
 		if _, err := a.Request(t.Context(), id+1); !errors.Is(err, sqlstore.ErrNoRequest) {
 			t.Fatalf("a request that never was: %v, want ErrNoRequest", err)
 		}
-		if err := b.Answer(t.Context(), id, "perhaps", ""); err == nil {
+		if _, err := b.Answer(t.Context(), id, "perhaps", ""); err == nil {
 			t.Fatal("perhaps was taken for an answer")
 		}
 	})
@@ -189,6 +189,13 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func answers(t *testing.T, db *sqlstore.DB, id int64, state, text string, want bool) {
+	t.Helper()
+	if moved, err := db.Answer(t.Context(), id, state, text); err != nil || moved != want {
+		t.Fatalf("answer %s: %v (%v), want %v", state, moved, err, want)
 	}
 }
 
@@ -267,7 +274,7 @@ func forgets(t *testing.T, fresh func() *sqlstore.DB, run func(string), manyEven
 	must(t, db.Announce(t.Context(), sqlstore.Instance{Lease: "node", ID: "b", Nonce: "1"}))
 	id, err := db.Ask(t.Context(), sqlstore.Request{Lease: "node", Kind: "old"})
 	must(t, err)
-	must(t, db.Answer(t.Context(), id, sqlstore.StateRefused, "no"))
+	answers(t, db, id, sqlstore.StateRefused, "no", true)
 	run(manyEvents)
 	run("UPDATE hotcold_instance SET written_at = " + dayOld + " WHERE nonce = '1'")
 	run("UPDATE hotcold_request SET ended_at = " + monthOld)

@@ -83,21 +83,22 @@ func (d *DB) Accept(ctx context.Context, id int64, by string) (bool, error) {
 	return d.moveRequest(ctx, "accept", id, d.sql.accept, by, id, by)
 }
 
-// Answer ends an open or accepted request as [StateDone] or [StateRefused]. Giving the same
-// answer twice is no harm; a request that ended otherwise is [ErrEnded].
-func (d *DB) Answer(ctx context.Context, id int64, state, text string) error {
+// Answer ends an open or accepted request as [StateDone] or [StateRefused]. It
+// returns false where the request has that very answer already; a request that
+// ended otherwise is [ErrEnded].
+func (d *DB) Answer(ctx context.Context, id int64, state, text string) (bool, error) {
 	if state != StateDone && state != StateRefused {
-		return fmt.Errorf("answer request %d: %q is no answer, want %q or %q", id, state, StateDone, StateRefused)
+		return false, fmt.Errorf("answer request %d: %q is no answer, want %q or %q", id, state, StateDone, StateRefused)
 	}
 	moved, err := d.moveRequest(ctx, "answer", id, d.sql.answer, state, text, id)
 	if err != nil || moved {
-		return err
+		return moved, err
 	}
 	r, err := d.Request(ctx, id)
 	if err != nil || r.State == state && r.Answer == text {
-		return err
+		return false, err
 	}
-	return fmt.Errorf("answer request %d: %w: it was %s", id, ErrEnded, r.State)
+	return false, fmt.Errorf("answer request %d: %w: it was %s", id, ErrEnded, r.State)
 }
 
 // Withdraw takes back a request that nobody accepted yet. It returns false where

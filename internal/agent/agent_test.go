@@ -60,7 +60,23 @@ type pair struct {
 	db string
 }
 
-func newPair(t *testing.T) pair { return pair{t, filepath.Join(t.TempDir(), "lease.db")} }
+func newPair(t *testing.T) pair { return pair{t, filepath.Join(memoryDir(t), "lease.db")} }
+
+// memoryDir is a folder in memory, where there is one. Many pairs that run at once
+// share one disk, and their renewals would wait for each other's fsync.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "hotcold-agent-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
 
 // start runs an agent whose node is a shell script.
 func (p pair) start(name, script string, changes ...func(*agent.Options)) *machine {

@@ -152,6 +152,7 @@ func TestDeadlineEndsTheNode(t *testing.T) {
 		d := r.in(1500*time.Millisecond, 20*time.Second, 21*time.Second)
 		n := r.startReady(d)
 		r.within(n.Done(), "the node to end")
+		n.Wait() // its output has been written
 		res := n.Result()
 		if res.Cause != Fenced || res.Code != 0 || res.GoneAt < d.StopAt || !strings.Contains(r.text(), "asked") {
 			t.Errorf("result %+v", res)

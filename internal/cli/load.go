@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hotcold/hotcold/internal/config"
+	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
@@ -93,6 +94,11 @@ func timing(c *config.Config) (lease.Timing, error) {
 	if err != nil {
 		return t, &failure{code: exitConfig, err: fmt.Errorf("%v: %w", c.Where("hotcold.mutualExclusion.waitInterval"), err),
 			hint: "docs/lease.md explains the inequality; the defaults (2000 and 10000) are sound"}
+	}
+	if m.Watchdog != "" && t.Fence < process.MinWatchdog {
+		return t, &failure{code: exitConfig, err: fmt.Errorf("%v: a watchdog needs a fenceTimeout of %v or more, got %v: the devices count in seconds",
+			c.Where("hotcold.mutualExclusion.watchdog"), process.MinWatchdog, t.Fence),
+			hint: "set hotcold.mutualExclusion.fenceTimeout and a longer waitInterval, or leave the watchdog out"}
 	}
 	return t, nil
 }

@@ -53,7 +53,7 @@ func (a *app) agentOptions(c *config.Config, t lease.Timing, log *slog.Logger) (
 	env := a.nodeEnv(n.Env)
 	o.Process = process.Options{
 		Argv: n.Command, Dir: n.Dir, Env: env, RuntimeDir: c.RuntimeDir, StopSignal: n.Stop.Signal, StopCommand: n.Stop.Command,
-		Cgroup: n.Cgroup, LastResort: m.LastResort,
+		Cgroup: n.Cgroup, LastResort: m.LastResort, Watchdog: m.Watchdog,
 	}
 	if o.Ready, o.ReadyLines, err = probes(n.Ready.Checks, n.Dir, env, a.Clock); err != nil {
 		return o, err

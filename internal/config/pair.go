@@ -45,6 +45,7 @@ func (d *decoder) mutualExclusion() MutualExclusion {
 		Standby:        Standby(d.choice(at + "standby")),
 		OnDatabaseLoss: DatabaseLoss(d.choice(at + "onDatabaseLoss")),
 		LastResort:     d.command(at+"lastResort", d.baseDir),
+		Watchdog:       d.path(at + "watchdog"),
 	}
 }
 

@@ -95,6 +95,11 @@ func leaseSettings() []Setting {
 			Meaning: "Command that is run when the node cannot be killed, because it hangs in the kernel on a dead drive for example. It should take the machine down.",
 			Why:     "`[\"/usr/sbin/reboot\", \"-ff\"]` on a machine that does nothing else.",
 		},
+		{
+			Path: "hotcold.mutualExclusion.watchdog", Type: TypePath,
+			Meaning: "Watchdog device, such as `/dev/watchdog`, that resets the machine by the end of trust if the node was not seen dead by then, even if guard, agent and kernel hang. The guard feeds it while the node runs, so a guard that is killed takes the machine down, too. Needs a fenceTimeout of 2 s or more and a device that nobody else feeds (RuntimeWatchdogSec in systemd).",
+			Why:     "The machine does nothing else, and has a watchdog: then the promise no longer needs software that works.",
+		},
 	}
 }
 

@@ -65,6 +65,7 @@ func TestEverySettingHasAnEffect(t *testing.T) {
 		"hotcold.mutualExclusion.fenceTimeout": "1 s", "hotcold.mutualExclusion.attemptTimeout": "1 s",
 		"hotcold.mutualExclusion.standby": "exit", "hotcold.mutualExclusion.onDatabaseLoss": "exit",
 		"hotcold.mutualExclusion.lastResort": "[/sbin/reboot, -ff]",
+		"hotcold.mutualExclusion.watchdog":   "/dev/watchdog",
 		"hotcold.database.url":               `"sqlite:pair.db"`, "hotcold.database.user": "other",
 		"hotcold.database.password": "other", "hotcold.database.passwordFile": "secret", "hotcold.database.tablePrefix": "other_",
 		"hotcold.node.command": "true", "hotcold.node.dir": "sub", "hotcold.node.env": "{ A = b }", "hotcold.node.cgroup": "off",

@@ -102,6 +102,8 @@ type MutualExclusion struct {
 	OnDatabaseLoss DatabaseLoss
 	// LastResort is the command for a node that cannot be killed; empty where there is none.
 	LastResort []string
+	// Watchdog is the path of a watchdog device; empty where none is used.
+	Watchdog string
 }
 
 // Dialect is a kind of database.

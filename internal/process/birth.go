@@ -46,6 +46,10 @@ func (g *guard) start() {
 		g.fail(verdict{Text: ErrNoTime.Error()})
 		return
 	}
+	if err := g.arm(); err != nil {
+		g.fail(verdict{Text: err.Error()})
+		return
+	}
 	if err := g.launchMain(); err != nil {
 		v := verdict{Text: err.Error()}
 		errors.As(err, &v.Errno)
@@ -67,6 +71,17 @@ func (g *guard) start() {
 		g.spec.Record.Guard = p.ident()
 	}
 	g.records.put(g.spec.Record)
+}
+
+// arm arms the watchdog, if there is one.
+func (g *guard) arm() error {
+	if g.spec.Watchdog == "" {
+		return nil
+	}
+	d := g.spec.Deadline
+	var err error
+	g.watchdog, err = openWatchdog(g.spec.Watchdog, d.DeadBy-d.StopAt, g.clock.Now().Boot)
+	return err
 }
 
 // launchMain starts the node's main process, in its cgroup if that can be had.
@@ -107,7 +122,7 @@ func (g *guard) hear(r role, v verdict) {
 		g.fail(verdict{Text: ErrNoTime.Error()})
 	case r == mainRole:
 		g.talk.send(report{Kind: reportStarted, At: k.at, PID: g.spec.Record.Node.PID, PIDStart: g.spec.Record.Node.Start,
-			Cgroup: string(g.cg), CgroupErr: g.noCgroup})
+			Cgroup: string(g.cg), CgroupErr: g.noCgroup, MemoryErr: g.unlocked})
 	case r == resortRole:
 		g.talk.send(report{Kind: reportResort, At: k.at, Text: v.Text})
 	}

@@ -86,19 +86,24 @@ type event struct {
 	killAt   time.Duration // stop
 }
 
-type action uint8
+// actions is a set of what is to be done. A number, and not a list: nothing is
+// allocated on the way to a kill.
+type actions uint8
 
+// The actions, in the order in which they are done.
 const (
-	askPlanned  action = iota // ask the node to end: stop command or signal
-	askFenced                 // ask the node to end: signal
-	killPass                  // kill all that is there now
-	tellOverdue               // report and run the last resort
+	askPlanned  actions = 1 << iota // ask the node to end: stop command or signal
+	askFenced                       // ask the node to end: signal
+	killPass                        // kill all that is there now
+	tellOverdue                     // report and run the last resort
 )
 
+func (a actions) has(one actions) bool { return a&one != 0 }
+
 // next takes one event at boot-clock reading now. It returns the new fate and
-// what is to be done, in order.
-func (f fate) next(now time.Duration, e event) (fate, []action) {
-	var acts []action
+// what is to be done.
+func (f fate) next(now time.Duration, e event) (fate, actions) {
+	var acts actions
 	switch e.kind {
 	case extend:
 		f = f.extend(now, e.deadline)
@@ -116,7 +121,7 @@ func (f fate) next(now time.Duration, e event) (fate, []action) {
 		f.phase = gone
 	}
 	f, due := f.pass(now)
-	return f, append(acts, due...)
+	return f, acts | due
 }
 
 // extend moves the deadline, unless its moment has come: a node that is being
@@ -129,18 +134,18 @@ func (f fate) extend(now time.Duration, d Deadline) fate {
 }
 
 // stop begins stopping, or shortens the grace of a stop under way.
-func (f fate) stop(c Cause, killAt time.Duration) (fate, []action) {
+func (f fate) stop(c Cause, killAt time.Duration) (fate, actions) {
 	switch f.phase {
 	case running:
 		f.phase, f.cause, f.killAt = stopping, c, killAt
 		if c == Planned {
-			return f, []action{askPlanned}
+			return f, askPlanned
 		}
-		return f, []action{askFenced}
+		return f, askFenced
 	case stopping:
 		f.killAt = min(f.killAt, killAt)
 	}
-	return f, nil
+	return f, 0
 }
 
 func (f fate) kill(c Cause, now time.Duration) fate {
@@ -154,16 +159,16 @@ func (f fate) kill(c Cause, now time.Duration) fate {
 	return f
 }
 
-func (f fate) lose(now time.Duration) (fate, []action) {
+func (f fate) lose(now time.Duration) (fate, actions) {
 	if f.lossGrace <= 0 {
-		return f.kill(f.lossCause, now), nil
+		return f.kill(f.lossCause, now), 0
 	}
 	return f.stop(f.lossCause, now+f.lossGrace)
 }
 
 // pass does what the time alone asks for.
-func (f fate) pass(now time.Duration) (fate, []action) {
-	var acts []action
+func (f fate) pass(now time.Duration) (fate, actions) {
+	var acts actions
 	if f.phase == running && now >= f.deadline.StopAt {
 		f, acts = f.stop(Fenced, f.deadline.KillAt)
 	}
@@ -171,13 +176,13 @@ func (f fate) pass(now time.Duration) (fate, []action) {
 		f = f.kill(f.cause, now)
 	}
 	if f.phase == killing && now >= f.nextPass {
-		acts = append(acts, killPass)
+		acts |= killPass
 		f.nextPass = now + f.passWait
 		f.passWait = min(2*f.passWait, lastPassWait)
 	}
 	if f.phase == killing && now >= f.deadline.DeadBy && !f.overdue {
 		f.overdue = true
-		acts = append(acts, tellOverdue)
+		acts |= tellOverdue
 	}
 	return f, acts
 }

@@ -57,6 +57,15 @@
 // is logged once as an error, with its name, state and kernel function, and
 // [Options.LastResort] is run once.
 //
+// # The last rungs
+//
+// The guard locks its memory and its program, so that neither a swap nor the disk
+// that it came from is needed to kill; where it may not, it says so. From the
+// deadline to the first SIGKILL nothing is allocated. With [Options.Watchdog] a
+// device resets the machine by DeadBy at the latest, unless the tree was seen dead:
+// the guard feeds it only while it would still bite in time. [Options.LastResort]
+// is a program, and runs at DeadBy; no pass of killing ever hits it.
+//
 // # What holds a tree
 //
 // With a cgroup v2 the node is made inside of it (CLONE_INTO_CGROUP), killed by
@@ -111,6 +120,6 @@
 // All methods of [Node] may be called from any goroutine. Only Result and Wait
 // block. Start makes the calling process a subreaper for good.
 //
-// Sources: prctl(2), pidfd_open(2), clone(2), waitpid(2), cgroups(7), the kernel's
-// cgroup-v2 document; measured by the benchmarks of this package.
+// Sources: prctl(2), pidfd_open(2), clone(2), waitpid(2), mlock(2), cgroups(7), the
+// kernel's cgroup-v2 and watchdog-api documents; measured by the benchmarks of this package.
 package process

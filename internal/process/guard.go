@@ -57,6 +57,9 @@ func GuardMain(args []string) int {
 		fmt.Fprintln(os.Stderr, "hotcold: hint: the agent starts its guard by itself; this command is not for people")
 		return 2
 	}
+	if err := lockMemory(); err != nil {
+		g.unlocked = err.Error()
+	}
 	g.run()
 	g.close()
 	return 0
@@ -71,6 +74,8 @@ type guard struct {
 	kids     [roles]child
 	failed   bool   // there is no node
 	noCgroup string // why the node has none
+	unlocked string // why our memory is not locked
+	watchdog *watchdog
 	orders   <-chan order
 	agent    <-chan struct{} // closed when the agent is dead
 	childs   chan os.Signal

@@ -15,7 +15,7 @@ func (g *guard) run() {
 	g.start()
 	g.reap()
 	for g.fate.phase != gone {
-		g.timer.Reset(g.fate.wake())
+		g.timer.Reset(min(g.fate.wake(), g.watchdog.due(g.fate.deadline.DeadBy)))
 		select {
 		case o, ok := <-orders:
 			if !ok {
@@ -41,6 +41,10 @@ func (g *guard) run() {
 		}
 		g.reap()
 		g.step(event{kind: tick})
+		g.watchdog.feed(g.clock.Now().Boot, g.fate.deadline.DeadBy)
+	}
+	if err := g.watchdog.sleep(); err != nil {
+		g.talk.note(g.clock.Now().Boot, err.Error())
 	}
 }
 
@@ -65,19 +69,19 @@ func (g *guard) step(e event) {
 	now := g.clock.Now().Boot
 	next, acts := g.fate.next(now, e)
 	g.fate = next
-	for _, a := range acts {
-		switch a {
-		case askPlanned:
-			g.askPlanned()
-		case askFenced:
-			g.openValve()
-			g.signal()
-		case killPass:
-			g.killGroup()
-			g.sweeps.trigger()
-		case tellOverdue:
-			g.overdue(now)
-		}
+	if acts.has(askPlanned) {
+		g.askPlanned()
+	}
+	if acts.has(askFenced) {
+		g.openValve()
+		g.signal()
+	}
+	if acts.has(killPass) {
+		g.killGroup()
+		g.sweeps.trigger()
+	}
+	if acts.has(tellOverdue) {
+		g.overdue(now)
 	}
 	if before < stopping && next.phase >= stopping && next.phase < gone {
 		g.talk.send(report{Kind: reportStopping, At: now, Cause: next.cause})

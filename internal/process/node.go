@@ -313,16 +313,15 @@ func (n *Node) step(e event) {
 	before := n.fate.phase
 	next, acts := n.fate.next(n.clock.Now().Boot, e)
 	n.fate = next
-	for _, a := range acts {
-		switch a {
-		case askPlanned, askFenced:
-			n.log.Info("stopping node", "cause", next.cause.String(), "epoch", n.o.Epoch, "pid", n.main.PID)
-			n.askBy = n.clock.Now().Boot + n.patience()
-		case killPass:
-			n.sweep()
-		case tellOverdue:
-			n.awaitOverdue()
-		}
+	if acts.has(askPlanned | askFenced) {
+		n.log.Info("stopping node", "cause", next.cause.String(), "epoch", n.o.Epoch, "pid", n.main.PID)
+		n.askBy = n.clock.Now().Boot + n.patience()
+	}
+	if acts.has(killPass) {
+		n.sweep()
+	}
+	if acts.has(tellOverdue) {
+		n.awaitOverdue()
 	}
 	if next.phase != before {
 		n.tell()
@@ -364,6 +363,9 @@ func (n *Node) hearStarted(r report) {
 	n.main, n.startedAt, n.cg = ident{r.PID, r.PIDStart}, r.At, cgroup(r.Cgroup)
 	n.record.Cgroup = r.Cgroup
 	n.log.Info("node started", "pid", r.PID, "epoch", n.o.Epoch, "cgroup", r.Cgroup)
+	if r.MemoryErr != "" {
+		n.log.Info("the guard's memory is not locked, it may be swapped out", "err", r.MemoryErr)
+	}
 	if r.CgroupErr != "" {
 		n.log.Warn("the node runs outside of a cgroup, its processes are followed one by one", "err", r.CgroupErr)
 	}

@@ -99,9 +99,6 @@ func (o *orphans) member(t table, pid int) bool {
 	// Another guard or another node of this agent is none of ours. As process
 	// 1 of a container the agent inherits strangers too.
 	vars, err := environ(child, NodeMark, GuardMark, resortMark)
-	if vars[resortMark] != "" {
-		return false // of the guard that we have lost, and not to be hindered
-	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return false // its parent has reaped it: what it left behind has come to us, for the next look
 	}
@@ -110,6 +107,9 @@ func (o *orphans) member(t table, pid int) bool {
 	}
 	if vars[NodeMark] == o.id {
 		return true
+	}
+	if vars[resortMark] != "" {
+		return false // of the guard that we have lost, and not to be hindered
 	}
 	return vars[GuardMark] == "" && vars[NodeMark] == "" && !unborn(child)
 }

@@ -92,6 +92,11 @@ type Options struct {
 	Output Sink
 	// LastResort is run once when the tree is not gone by Deadline.DeadBy.
 	LastResort []string
+	// Watchdog is the path of a watchdog device that the guard arms while the
+	// node runs, so that the machine is reset by Deadline.DeadBy if the tree was
+	// not seen dead, whatever hangs; empty: none. The node is not started where
+	// the device cannot be had or cannot keep that time.
+	Watchdog string
 	// Clock is the machine's clock; it has to read what the guard reads, so
 	// only a test's wrapper of clock.System makes sense here.
 	Clock clock.Clock

@@ -98,7 +98,7 @@ func newSpec(o Options, d Deadline) (*spec, error) {
 	id := newID()
 	s := &spec{
 		ID: id, AgentPID: self.pid, Path: path, Argv: o.Argv, Dir: o.Dir, Env: nodeEnv(o, id),
-		Deadline: d, LossGrace: o.LossGrace, StopSignal: o.StopSignal, LastResort: o.LastResort,
+		Deadline: d, LossGrace: o.LossGrace, StopSignal: o.StopSignal, LastResort: o.LastResort, Watchdog: o.Watchdog,
 		RecordPath: recordPath(o.RuntimeDir),
 		Record: record{Version: recordVersion, Machine: machine, ID: id, Instance: o.Instance,
 			Epoch: o.Epoch, Agent: self.ident()},
@@ -130,7 +130,7 @@ func newID() string {
 // nodeEnv puts our variables in the place of any that are there: most programs
 // take the first one of a name, and a wrong epoch or mark would be believed.
 func nodeEnv(o Options, id string) []string {
-	ours := []string{EpochVar, InstanceVar, NodeMark, GuardMark, NodePIDVar}
+	ours := []string{EpochVar, InstanceVar, NodeMark, GuardMark, NodePIDVar, resortMark}
 	var env []string
 	for _, kv := range o.Env {
 		if name, _, _ := strings.Cut(kv, "="); !slices.Contains(ours, name) {

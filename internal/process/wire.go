@@ -24,6 +24,7 @@ type spec struct {
 	StopPath    string         `json:"stopPath,omitempty"`
 	StopCommand []string       `json:"stopCommand,omitempty"`
 	LastResort  []string       `json:"lastResort,omitempty"`
+	Watchdog    string         `json:"watchdog,omitempty"`
 	// Cgroup is the node's cgroup, made by the agent; empty for none.
 	Cgroup string `json:"cgroup,omitempty"`
 	// CgroupMust forbids to go on without it.
@@ -65,6 +66,7 @@ type report struct {
 	PIDStart  uint64 `json:"pidStart,omitempty"`
 	Cgroup    string `json:"cgroup,omitempty"`
 	CgroupErr string `json:"cgroupErr,omitempty"`
+	MemoryErr string `json:"memoryErr,omitempty"` // why the guard's memory is not locked
 	// failed
 	Errno syscall.Errno `json:"errno,omitempty"`
 	Text  string        `json:"text,omitempty"` // also of a note

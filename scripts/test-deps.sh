@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the tests need: a C compiler (for the race detector), PostgreSQL,
+# Brings what the tests need: a C compiler (for the race detector), PostgreSQL, MariaDB,
 # Java and the ActiveMQ Artemis broker. Quick when all is there; safe to run again
 # and from several places at once.
 #
@@ -37,6 +37,8 @@ has_postgres() {
 	return 1
 }
 
+has_mariadb() { [[ -x /usr/sbin/mariadbd ]] || has mariadbd; }
+
 has_compiler() { has gcc || has cc || has clang; }
 
 # The name differs between releases of Debian and Ubuntu.
@@ -71,6 +73,24 @@ refuse_main_cluster() {
 	echo 'create_main_cluster = false' | as_root tee -a "$conf" >/dev/null
 }
 
+# MariaDB's package starts a server when it is installed, unless the machine's policy
+# forbids it. A policy that is there stays; ours goes when the script ends.
+readonly policy=/usr/sbin/policy-rc.d
+policy_is_ours=
+refuse_services() {
+	[[ -e $policy ]] && return
+	say "$policy: no package starts a service while this installs"
+	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+	as_root chmod 755 "$policy"
+	policy_is_ours=yes
+}
+
+allow_services() {
+	[[ -z $policy_is_ours ]] && return
+	as_root rm -f "$policy"
+	policy_is_ours=
+}
+
 install_packages() {
 	local packages=("$@")
 	say "installing ${packages[*]}"
@@ -83,6 +103,7 @@ need_packages() {
 	local needed=() names=()
 	has_compiler || { needed+=(gcc libc6-dev) && names+=("a C compiler (gcc)"); }
 	has_postgres || { needed+=(postgresql) && names+=("PostgreSQL (initdb, postgres)"); }
+	has_mariadb || { needed+=(mariadb-server) && names+=("MariaDB (mariadbd, mariadb-install-db)"); }
 	has java || { needed+=(java) && names+=("Java 17 or newer (java)"); }
 	has_artemis || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker"); }
 	[[ ${#needed[@]} -eq 0 ]] && return
@@ -92,11 +113,16 @@ need_packages() {
 	fi
 	as_root apt-get -q -o Acquire::Retries=5 update >&2 || say "apt-get update did not succeed, trying with what is known"
 	[[ " ${needed[*]} " == *" postgresql "* ]] && refuse_main_cluster
+	if [[ " ${needed[*]} " == *" mariadb-server "* ]]; then
+		trap allow_services EXIT
+		refuse_services
+	fi
 	local i
 	for i in "${!needed[@]}"; do
 		[[ ${needed[i]} == java ]] && needed[i]=$(java_package)
 	done
 	install_packages "${needed[@]}" || missing+=("${names[@]}")
+	allow_services
 }
 
 # The client of Maven Central, with a repository of its own that goes with the

@@ -1,5 +1,5 @@
-// Package testserver runs real servers for tests: PostgreSQL, the ActiveMQ
-// Artemis broker, and a TCP relay that fails on demand.
+// Package testserver runs real servers for tests: PostgreSQL, MariaDB with a
+// replica, the ActiveMQ Artemis broker, and a TCP relay that fails on demand.
 //
 // It does not install anything: scripts/test-deps.sh does. It does not imitate a
 // server, and it is never linked into the program.
@@ -20,7 +20,8 @@
 //
 // PostgreSQL refuses to run as root, so under root it runs as the user postgres,
 // or nobody. It listens on TCP only and asks for a password. fsync is on unless
-// NoFsync is given.
+// NoFsync is given. MariaDB runs as the user mysql, or nobody, syncs every commit
+// and keeps a binary log with GTIDs, so that any server may be made a primary.
 //
 // # Limits
 //
@@ -33,6 +34,6 @@
 //
 // # Goroutines
 //
-// A PostgresServer and an ArtemisInstance belong to one test goroutine at a time;
-// SharedPostgres, FreePort and all of TCPProxy may be called from any.
+// A PostgresServer, a MariaDBServer and an ArtemisInstance belong to one test
+// goroutine at a time; SharedPostgres, SharedMariaDB, FreePort and all of TCPProxy may be called from any.
 package testserver

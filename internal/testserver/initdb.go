@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -18,7 +19,7 @@ func newPostgres(bin string, opts []Option) (*PostgresServer, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	account, err := serverUser()
+	account, err := serverUser("postgres", "nobody")
 	if err != nil {
 		return nil, err
 	}
@@ -82,13 +83,13 @@ func (s *PostgresServer) initdb() error {
 	return nil
 }
 
-// serverUser returns the user PostgreSQL runs as, nil for the test's own. It
-// refuses to run as root.
-func serverUser() (*syscall.Credential, error) {
+// serverUser returns the user a database runs as, nil for the test's own: it
+// refuses to run as root. Of the accounts the first is taken that there is.
+func serverUser(accounts ...string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
-	for _, name := range []string{"postgres", "nobody"} {
+	for _, name := range accounts {
 		u, err := user.Lookup(name)
 		if err != nil {
 			continue
@@ -100,5 +101,5 @@ func serverUser() (*syscall.Credential, error) {
 		}
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 	}
-	return nil, errors.New("PostgreSQL does not run as root, and there is no user postgres or nobody")
+	return nil, fmt.Errorf("a database does not run as root, and there is no user %s", strings.Join(accounts, " or "))
 }

@@ -13,23 +13,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// orphanVariable makes TestNothingIsLeftWhenTheTestBinaryIsKilled start a server,
+// orphanVariable makes TestNothingIsLeftWhenTheTestBinaryIsKilled start that server,
 // say where, and wait to be killed.
 const orphanVariable = "HOTCOLD_TESTSERVER_ORPHAN"
 
-// The test runs itself as a child that starts PostgreSQL and freezes it, kills the
+// The test runs itself as a child that starts a server and freezes it, kills the
 // child with SIGKILL, and waits for the end of the keeper.
 func TestNothingIsLeftWhenTheTestBinaryIsKilled(t *testing.T) {
 	if os.Getenv(orphanVariable) != "" {
+		orphan(t, os.Getenv(orphanVariable))
+	}
+	_, noPostgres := findPostgres()
+	_, noMariaDB := findMariaDB()
+	for server, absent := range map[string]error{"postgres": noPostgres, "mariadb": noMariaDB} {
+		t.Run(server, func(t *testing.T) {
+			if absent != nil {
+				missing(t, absent)
+			}
+			nothingIsLeft(t, server)
+		})
+	}
+}
+
+// orphan starts a server, freezes it, and waits to be killed.
+func orphan(t *testing.T, server string) {
+	var k *keeper
+	var dir string
+	if server == "mariadb" {
+		s := MariaDB(t)
+		s.Pause(t)
+		k, dir = s.keeper, s.dir
+	} else {
 		s := Postgres(t, NoFsync())
 		s.Pause(t)
-		fmt.Printf("\norphan %d %s\n", s.keeper.cmd.Process.Pid, s.dir)
-		select {}
+		k, dir = s.keeper, s.dir
 	}
-	if _, err := findPostgres(); err != nil {
-		missing(t, err)
-	}
-	keeperPID, dir := startOrphan(t)
+	fmt.Printf("\norphan %d %s\n", k.cmd.Process.Pid, dir)
+	select {}
+}
+
+func nothingIsLeft(t *testing.T, server string) {
+	keeperPID, dir := startOrphan(t, server)
 	fd, err := unix.PidfdOpen(keeperPID, 0)
 	if err == nil {
 		defer func() { _ = unix.Close(fd) }()
@@ -47,10 +71,10 @@ func TestNothingIsLeftWhenTheTestBinaryIsKilled(t *testing.T) {
 }
 
 // startOrphan runs the child until its server is up and kills it.
-func startOrphan(t *testing.T) (keeperPID int, dir string) {
+func startOrphan(t *testing.T, server string) (keeperPID int, dir string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), orphanVariable+"=1")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNothingIsLeftWhenTheTestBinaryIsKilled$", "-test.v")
+	cmd.Env = append(os.Environ(), orphanVariable+"="+server)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +96,7 @@ func startOrphan(t *testing.T) (keeperPID int, dir string) {
 		dir = fields[2]
 		break
 	}
-	if pids, err := processesIn(dir); dir == "" || err != nil || len(pids) < 2 {
+	if pids, err := processesIn(dir); dir == "" || err != nil || len(pids) < 1 {
 		t.Errorf("the child did not start its server: processes %v, %v; it said:\n%s", pids, err, strings.Join(said, "\n"))
 	}
 	if err := cmd.Process.Kill(); err != nil {

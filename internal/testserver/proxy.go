@@ -17,10 +17,11 @@ const dialLimit = 10 * time.Second
 // TCPProxy is a relay in front of a server that can be told to fail: it makes a
 // real database unreachable, or silent, without touching it.
 type TCPProxy struct {
-	addr, target string
-	work         sync.WaitGroup // every goroutine of the relay
+	addr string
+	work sync.WaitGroup // every goroutine of the relay
 
 	mu       sync.Mutex
+	target   string
 	listener net.Listener // nil while the relay refuses
 	conns    map[net.Conn]struct{}
 	flowing  chan struct{} // closed while bytes pass
@@ -58,6 +59,15 @@ func (p *TCPProxy) Cut() {
 		_ = p.listener.Close()
 		p.listener = nil
 	}
+	p.drop()
+}
+
+// Redirect resets every connection and relays new ones to another target, as a
+// name that is moved to another server does.
+func (p *TCPProxy) Redirect(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
 	p.drop()
 }
 
@@ -116,7 +126,10 @@ func (p *TCPProxy) relay(client net.Conn) {
 	}
 	defer p.let(client)
 	p.awaitFlow()
-	server, err := net.DialTimeout("tcp", p.target, dialLimit)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	server, err := net.DialTimeout("tcp", target, dialLimit)
 	if err != nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package testserver
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -16,11 +17,11 @@ const (
 	portLookups = 200 // enough even when nine of ten ports were taken
 )
 
-// Main runs the tests of m, takes down what SharedPostgres started and returns
+// Main runs the tests of m, takes down what SharedPostgres and SharedMariaDB started and returns
 // the exit code. Call it as os.Exit(testserver.Main(m)) from TestMain.
 func Main(m *testing.M) int {
 	code := m.Run()
-	if err := shared.stop(); err != nil {
+	if err := errors.Join(shared.stop(), sharedMaria.stop()); err != nil {
 		_, _ = os.Stderr.WriteString("testserver: " + err.Error() + "\n")
 		return max(code, 1)
 	}

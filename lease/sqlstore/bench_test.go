@@ -2,7 +2,6 @@ package sqlstore_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 
 	"github.com/hotcold/hotcold/lease"
@@ -11,8 +10,9 @@ import (
 
 // onEachDatabase runs a benchmark on each database, with fsync on.
 func onEachDatabase(b *testing.B, f func(b *testing.B, db *sqlstore.DB)) {
-	b.Run(sqlstore.SQLite, func(b *testing.B) { f(b, openSQLite(b, filepath.Join(b.TempDir(), "lease.db"))) })
-	b.Run(sqlstore.Postgres, func(b *testing.B) { f(b, openPostgres(b, database(b))) })
+	for _, k := range kinds() {
+		b.Run(k.dialect, func(b *testing.B) { f(b, open(b, k.fresh(b))) })
+	}
 }
 
 func BenchmarkRenew(b *testing.B) {
@@ -81,12 +81,10 @@ func BenchmarkHandOver(b *testing.B) {
 			held.Record = next
 		}
 	}
-	b.Run(sqlstore.SQLite, func(b *testing.B) {
-		path := filepath.Join(b.TempDir(), "lease.db")
-		run(b, openSQLite(b, path), openSQLite(b, path))
-	})
-	b.Run(sqlstore.Postgres, func(b *testing.B) {
-		dsn := database(b)
-		run(b, openPostgres(b, dsn), openPostgres(b, dsn))
-	})
+	for _, k := range kinds() {
+		b.Run(k.dialect, func(b *testing.B) {
+			c := k.fresh(b)
+			run(b, open(b, c), open(b, c))
+		})
+	}
 }

@@ -13,14 +13,12 @@ import (
 
 // onEach runs a test of the board on each database, over two connections.
 func onEach(t *testing.T, f func(t *testing.T, a, b *sqlstore.DB)) {
-	t.Run(sqlstore.SQLite, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "board.db")
-		f(t, openSQLite(t, path), openSQLite(t, path))
-	})
-	t.Run(sqlstore.Postgres, func(t *testing.T) {
-		dsn := database(t)
-		f(t, openPostgres(t, dsn), openPostgres(t, dsn))
-	})
+	for _, k := range kinds() {
+		t.Run(k.dialect, func(t *testing.T) {
+			c := k.fresh(t)
+			f(t, open(t, c), open(t, c))
+		})
+	}
 }
 
 func TestTwoAgentsWithOneIdentityAreBothSeen(t *testing.T) {
@@ -263,6 +261,12 @@ func TestTheBoardForgetsWhatIsOld(t *testing.T) {
 		forgets(t, func() *sqlstore.DB { return openPostgres(t, dsn) }, func(s string) { do(t, dsn, s) },
 			"INSERT INTO hotcold_event (lease, instance, kind, epoch, document) SELECT 'node', '', 'old', 1, '' FROM generate_series(1, 10050)",
 			"written_at - interval '25 hours'", "ended_at - interval '31 days'")
+	})
+	t.Run(sqlstore.MariaDB, func(t *testing.T) {
+		dsn := mariaDatabase(t)
+		forgets(t, func() *sqlstore.DB { return openMariaDB(t, dsn) }, func(s string) { mysqlDo(t, dsn, s) },
+			"INSERT INTO hotcold_event (lease, instance, kind, epoch, document) SELECT 'node', '', 'old', 1, '' FROM seq_1_to_10050",
+			"written_at - INTERVAL 25 HOUR", "ended_at - INTERVAL 31 DAY")
 	})
 }
 

@@ -16,11 +16,14 @@ import (
 // The databases that this package speaks to.
 const (
 	Postgres = "postgres"
-	SQLite   = "sqlite"
+	// MySQL and MariaDB are two names of one dialect.
+	MySQL   = "mysql"
+	MariaDB = "mariadb"
+	SQLite  = "sqlite"
 )
 
 // Dialects returns the names that [Config.Dialect] takes.
-func Dialects() []string { return []string{Postgres, SQLite} }
+func Dialects() []string { return []string{Postgres, MySQL, MariaDB, SQLite} }
 
 // DefaultTablePrefix begins the name of every table where no other is configured.
 const DefaultTablePrefix = "hotcold_"
@@ -34,14 +37,14 @@ type Config struct {
 	// Dialect is one of [Dialects].
 	Dialect string
 	// DSN is the address in the words of the dialect: for PostgreSQL a URL or
-	// key=value pairs, for SQLite the path of a file. It may hold a password and
-	// is shown nowhere.
+	// key=value pairs, for MySQL and MariaDB a URL (see [MySQLParams]), for SQLite
+	// the path of a file. It may hold a password and is shown nowhere.
 	DSN string
 	// TablePrefix begins the name of every table: small letters, digits and _, at
 	// most 20. Empty: [DefaultTablePrefix].
 	TablePrefix string
 	// Attempt is how long the server may go on with a statement whose caller
-	// has gone (statement_timeout). Zero: [lease.MaxAttempt].
+	// has gone (statement_timeout, innodb_lock_wait_timeout). Zero: [lease.MaxAttempt].
 	Attempt time.Duration
 	// Logger hears of what heals by itself. Nil: nobody does.
 	Logger *slog.Logger
@@ -92,6 +95,8 @@ func Open(_ context.Context, c Config) (*DB, error) {
 	switch c.Dialect {
 	case Postgres:
 		d, err = newPostgres(c)
+	case MySQL, MariaDB:
+		d, err = newMySQL(c, clock.System())
 	case SQLite:
 		d, err = newSQLite(c, clock.System())
 	}

@@ -24,6 +24,35 @@
 // Between hotcold and PostgreSQL a pooler has to pool by session. One that
 // pools by transaction loses LISTEN and the settings of the session.
 //
+// MySQL, 8.0.17 or newer, and MariaDB, 10.5 or newer, are one dialect, in InnoDB
+// tables only. Durable means what innodb_flush_log_at_trx_commit and sync_binlog
+// say, which no session can raise; values that lose writes are warned of. Each
+// server's semi-synchronous replication goes on without its replica after a
+// timeout, and answers commits then as if nothing were: no client can tell such an
+// answer, so it is a success here, and a failover may lose it. That it has
+// happened is warned of when a connection is made. Servers that are read-only,
+// and in MariaDB those that follow another server, are refused, and so are Galera
+// clusters and groups with several primaries. In MySQL one that
+// follows another and takes writes cannot be told by an ordinary account: there
+// read_only must be on.
+//
+// The incarnation is, in MySQL, the server's UUID. MariaDB has none; there it is
+// host name, port, server_id and gtid_slave_pos, the position at which the server
+// stopped following another, which no former turn as primary had. To both the time
+// is added at which the table was made, by the second. Not told are: a volume that is
+// set back under a server of the same name; a server that was primary, was cut off
+// and never followed its successor; in MySQL, one that leads for the second time.
+// Do not let such a server lead within a wait of the other's last write.
+// A new host name, ALTER TABLE, and in MariaDB chown or a hard link of the table's file, make
+// another incarnation, which costs a full wait and no safety. The row is
+// written into the binary log as a row (READ COMMITTED), so a replica never computes
+// an incarnation of its own; with binlog_format STATEMENT the server refuses writes.
+//
+// No call of ours cancels a statement on the server (KILL QUERY). Each is a
+// transaction of its own, so a machine that dies never leaves the row locked. A
+// watcher looks five times in a second at the lease and its requests by their keys.
+// A proxy between (ProxySQL, MaxScale) has to keep a session on one server.
+//
 // SQLite: for agents on one machine, as in a demonstration. The file is on a
 // local disk (NFS, SMB and their kind are refused, FUSE is warned of), readable
 // by its owner only, with a rollback journal and full sync. The incarnation is a
@@ -37,7 +66,8 @@
 // # Times
 //
 // All times and ages are by the database's clock, for people to read; no
-// decision is made from them. PostgreSQL counts them in microseconds, SQLite in
+// decision is made from them. PostgreSQL and MySQL count them in microseconds (MySQL
+// as of the statement's beginning), SQLite in
 // milliseconds. Durations of the lease's timing are kept in microseconds.
 //
 // # Tables
@@ -56,7 +86,8 @@
 //
 // Beside [lease.ErrChanged], errors match one of the Err values of this package
 // where the kind is known, or are a [*SchemaError] or [*RightsError]. One that
-// found no server names its address; none holds a password.
+// found no server names its address; none holds a password. MySQL has no limit on a
+// text but 255 characters for names of leases and instances; a longer one is an error.
 //
 // # Goroutines and contexts
 //
@@ -64,11 +95,14 @@
 // its context, but for SQLite on a disk that hangs: no context reaches into
 // fsync(2). The lease has connections of its own, so that a renewal never waits
 // for the board. An agent at rest sends one statement for each renewal and holds
-// two connections: one for the lease, one that listens.
+// two connections: one for the lease, one that listens. In MySQL the one that listens
+// asks instead, as it does in SQLite.
 //
 // # Sources
 //
 // PostgreSQL's manual: functions-admin (pg_walfile_name), functions-info
 // (pg_control_system), warm-standby (synchronous replication), appendix A
-// (SQLSTATE). SQLite's: pragma (journal_mode, synchronous), howtocorrupt, lockingv3.
+// (SQLSTATE). MySQL's: server error message reference, replication-semisync,
+// innodb-locking, comments (version numbers); MariaDB's: comment-syntax, gtid,
+// semisynchronous-replication. SQLite's: pragma (journal_mode, synchronous), howtocorrupt, lockingv3.
 package sqlstore

@@ -32,6 +32,8 @@ var (
 	// ErrNetworkDrive means that a file cannot serve as the database because
 	// its drive does not keep the promises that SQLite needs.
 	ErrNetworkDrive = errors.New("the database file is on a network drive")
+	// ErrUnsuited means that this kind of set-up cannot keep a lease.
+	ErrUnsuited = errors.New("the database is not one that can keep the lease")
 	// ErrDoubt means that the database answered and took the answer back: a
 	// commit that did not reach the standby, a file that was replaced.
 	ErrDoubt = errors.New("the outcome is unknown")

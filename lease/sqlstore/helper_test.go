@@ -2,12 +2,19 @@ package sqlstore_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"log/slog"
+	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hotcold/hotcold/internal/clock"
@@ -50,6 +57,92 @@ func openSQLite(t testing.TB, path string) *sqlstore.DB {
 func openPostgres(t testing.TB, dsn string) *sqlstore.DB {
 	t.Helper()
 	return open(t, sqlstore.Config{Dialect: sqlstore.Postgres, DSN: dsn})
+}
+
+// kind is one of the databases, with all that a test of every one of them needs.
+type kind struct {
+	dialect string
+	// fresh makes a new, empty database, to be used from several connections.
+	fresh func(t testing.TB) sqlstore.Config
+}
+
+func kinds() []kind {
+	return []kind{
+		{sqlstore.SQLite, func(t testing.TB) sqlstore.Config {
+			return sqlstore.Config{Dialect: sqlstore.SQLite, DSN: filepath.Join(t.TempDir(), "lease.db")}
+		}},
+		{sqlstore.Postgres, func(t testing.TB) sqlstore.Config {
+			return sqlstore.Config{Dialect: sqlstore.Postgres, DSN: database(t)}
+		}},
+		{sqlstore.MariaDB, func(t testing.TB) sqlstore.Config {
+			return sqlstore.Config{Dialect: sqlstore.MariaDB, DSN: mariaDatabase(t)}
+		}},
+		{sqlstore.MySQL, mysqlDatabase},
+	}
+}
+
+// mariaDatabase makes a database of the test's own on the shared server.
+func mariaDatabase(t testing.TB) string {
+	t.Helper()
+	return testserver.SharedMariaDB(t).CreateDatabase(t, fmt.Sprintf("db_%x", nameCounter.Add(1)))
+}
+
+// mysqlVariable names a MySQL server for the tests, since no package of Debian brings one:
+// mysql://user:password@host:port/database, where tables may be made and dropped.
+const mysqlVariable = "HOTCOLD_TEST_MYSQL"
+
+// mysqlDatabase is a set of tables of the test's own in that database.
+func mysqlDatabase(t testing.TB) sqlstore.Config {
+	t.Helper()
+	dsn := os.Getenv(mysqlVariable)
+	if dsn == "" {
+		t.Skip("no MySQL server is named by " + mysqlVariable)
+	}
+	c := sqlstore.Config{Dialect: sqlstore.MySQL, DSN: dsn, TablePrefix: fmt.Sprintf("t%x_%x_", os.Getpid(), nameCounter.Add(1))}
+	t.Cleanup(func() {
+		for _, table := range []string{"lease", "instance", "event", "request", "meta"} {
+			mysqlDo(t, dsn, "DROP TABLE IF EXISTS "+c.TablePrefix+table)
+		}
+	})
+	return c
+}
+
+// mysqlConn connects as another program does.
+func mysqlConn(t testing.TB, dsn string) *sql.Conn {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	must(t, err)
+	c := mysql.NewConfig()
+	c.User, c.Net, c.Addr, c.DBName, c.Logger = u.User.Username(), "tcp", u.Host, u.Path[1:], &mysql.NopLogger{}
+	c.Passwd, _ = u.User.Password()
+	connector, err := mysql.NewConnector(c)
+	must(t, err)
+	pool := sql.OpenDB(connector)
+	conn, err := pool.Conn(context.WithoutCancel(t.Context()))
+	must(t, err)
+	t.Cleanup(func() {
+		_ = conn.Close() // its server may be gone by now
+		_ = pool.Close()
+	})
+	return conn
+}
+
+// mysqlDo runs statements in the database of that address, in a clean-up too.
+func mysqlDo(t testing.TB, dsn string, statements ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	defer cancel()
+	conn := mysqlConn(t, dsn)
+	for _, statement := range statements {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+}
+
+func openMariaDB(t testing.TB, dsn string) *sqlstore.DB {
+	t.Helper()
+	return open(t, sqlstore.Config{Dialect: sqlstore.MariaDB, DSN: dsn})
 }
 
 var nameCounter atomic.Int64 // names of databases on the shared server
@@ -161,4 +254,24 @@ func timeout(t testing.TB, d time.Duration) <-chan struct{} {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx.Done()
+}
+
+// lines is a log to look at.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

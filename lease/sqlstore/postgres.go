@@ -46,7 +46,7 @@ func postgresWords() words {
 		age:     func(column string) string { return micros("clock_timestamp() - " + column) },
 		daysAgo: func(days int) string { return fmt.Sprintf("clock_timestamp() - interval '%d days'", days) },
 		dollars: true,
-	}
+	}.standard()
 }
 
 // postgresDB is a PostgreSQL server, or several of which one takes writes.

@@ -160,7 +160,12 @@ func (g *gate) dial(ctx context.Context, network, address string) (net.Conn, err
 	if g.shut.Load() {
 		return nil, errNoCancel
 	}
-	d := net.Dialer{
+	return dialer().DialContext(ctx, network, address)
+}
+
+// dialer opens connections whose death is noticed, whatever is said on them.
+func dialer() *net.Dialer {
+	return &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepaliveIdle, Interval: keepaliveInterval, Count: keepaliveCount},
 		Control: func(network, _ string, c syscall.RawConn) error {
 			if !strings.HasPrefix(network, "tcp") {
@@ -171,7 +176,6 @@ func (g *gate) dial(ctx context.Context, network, address string) (net.Conn, err
 			})
 		},
 	}
-	return d.DialContext(ctx, network, address)
 }
 
 func onSocket(c syscall.RawConn, f func(fd int) error) error {

@@ -17,11 +17,22 @@ type table struct {
 	index   string // columns of a second index, or nothing
 }
 
+// width is how many columns the table has.
+func (t table) width() int {
+	n := 0
+	for _, c := range t.columns {
+		if !strings.HasPrefix(c, "PRIMARY KEY") {
+			n++
+		}
+	}
+	return n
+}
+
 // tables returns what the package keeps, in the neutral words of fill.
 func tables() []table {
 	return []table{
 		{name: "lease", rights: []string{"SELECT", "INSERT", "UPDATE"}, columns: []string{
-			"name {text} NOT NULL PRIMARY KEY",
+			"name {key} NOT NULL PRIMARY KEY",
 			"holder {text} NOT NULL",
 			"nonce {text} NOT NULL",
 			"boot {text} NOT NULL",
@@ -38,9 +49,9 @@ func tables() []table {
 			"written_at {instant} NOT NULL DEFAULT {now}",
 		}},
 		{name: "instance", rights: []string{"SELECT", "INSERT", "UPDATE", "DELETE"}, columns: []string{
-			"lease {text} NOT NULL",
-			"id {text} NOT NULL",
-			"nonce {text} NOT NULL",
+			"lease {key} NOT NULL",
+			"id {key} NOT NULL",
+			"nonce {key} NOT NULL",
 			"machine {text} NOT NULL",
 			"boot {text} NOT NULL",
 			"state {text} NOT NULL",
@@ -50,7 +61,7 @@ func tables() []table {
 		}},
 		{name: "event", rights: []string{"SELECT", "INSERT", "DELETE"}, index: "lease, id", columns: []string{
 			"id {identity}",
-			"lease {text} NOT NULL",
+			"lease {key} NOT NULL",
 			"instance {text} NOT NULL",
 			"kind {text} NOT NULL",
 			"epoch {number} NOT NULL",
@@ -59,7 +70,7 @@ func tables() []table {
 		}},
 		{name: "request", rights: []string{"SELECT", "INSERT", "UPDATE", "DELETE"}, index: "lease, id", columns: []string{
 			"id {identity}",
-			"lease {text} NOT NULL",
+			"lease {key} NOT NULL",
 			"kind {text} NOT NULL",
 			"target {text} NOT NULL",
 			"asked_by {text} NOT NULL",
@@ -73,7 +84,7 @@ func tables() []table {
 		// The version of the tables, and what a database without such a thing
 		// of its own needs besides.
 		{name: "meta", rights: []string{"SELECT"}, columns: []string{
-			"name {text} NOT NULL PRIMARY KEY",
+			"name {key} NOT NULL PRIMARY KEY",
 			"value {text} NOT NULL",
 		}},
 	}
@@ -84,14 +95,18 @@ func setUp(prefix string, w words) []string {
 	var all []string
 	add := func(template string) { all = append(all, fill(prefix, w, template)) }
 	for _, t := range tables() {
-		add("CREATE TABLE IF NOT EXISTS {p}" + t.name + " (\n    " + strings.Join(t.columns, ",\n    ") + "\n)")
-		if t.index != "" {
+		columns := t.columns
+		if t.index != "" && w.inside {
+			columns = append(columns, "INDEX {p}"+t.name+"_by_lease ("+t.index+")")
+		}
+		add("CREATE TABLE IF NOT EXISTS {p}" + t.name + " (\n    " + strings.Join(columns, ",\n    ") + "\n)" + w.table)
+		if t.index != "" && !w.inside {
 			add("CREATE INDEX IF NOT EXISTS {p}" + t.name + "_by_lease ON {p}" + t.name + " (" + t.index + ")")
 		}
 	}
-	add("INSERT INTO {p}meta (name, value) VALUES ('schema', '" + schemaVersion + "') ON CONFLICT DO NOTHING")
+	add("INSERT INTO {p}meta (name, value) VALUES ('schema', '" + schemaVersion + "')" + w.keep)
 	if w.random != "" {
-		add("INSERT INTO {p}meta (name, value) VALUES ('incarnation', {random}) ON CONFLICT DO NOTHING")
+		add("INSERT INTO {p}meta (name, value) VALUES ('incarnation', {random})" + w.keep)
 	}
 	return all
 }
@@ -103,24 +118,42 @@ func Schema(dialect, prefix string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("print the schema: %w", err)
 	}
-	w := sqliteWords()
-	if dialect == Postgres {
-		w = postgresWords()
-	}
+	s := scriptOf(dialect)
 	var b strings.Builder
 	fmt.Fprintf(&b, "-- The tables of hotcold for %s, version %s. Running this again changes nothing.\n", dialect, schemaVersion)
-	if dialect == Postgres {
-		b.WriteString("-- Run it once, with the name of the role under which the agents log in:\n" +
-			"--     psql -v role=ROLE -f FILE DATABASE\n")
-	}
-	for _, statement := range setUp(c.TablePrefix, w) {
+	b.WriteString(s.usage)
+	for _, statement := range setUp(c.TablePrefix, s.words) {
 		b.WriteString("\n" + statement + ";\n")
 	}
-	if dialect == Postgres {
-		b.WriteString("\n")
-		for _, t := range tables() {
-			fmt.Fprintf(&b, "GRANT %s ON %s TO :\"role\";\n", strings.Join(t.rights, ", "), c.TablePrefix+t.name)
-		}
+	if s.grant == nil {
+		return b.String(), nil
+	}
+	b.WriteString("\n")
+	for _, t := range tables() {
+		b.WriteString(s.grant(strings.Join(t.rights, ", "), c.TablePrefix+t.name))
 	}
 	return b.String(), nil
 }
+
+// script is how an administrator's script differs from one database to another.
+type script struct {
+	words words
+	usage string                            // comments on how to run it
+	grant func(rights, table string) string // nil: there are no roles
+}
+
+func scriptOf(dialect string) script {
+	switch dialect {
+	case Postgres:
+		return script{postgresWords(), postgresUsage, func(rights, table string) string {
+			return fmt.Sprintf("GRANT %s ON %s TO :\"role\";\n", rights, table)
+		}}
+	case MySQL, MariaDB:
+		return script{mysqlWords(), mysqlUsage, mysqlGrant}
+	}
+	return script{words: sqliteWords()}
+}
+
+const postgresUsage = `-- Run it once, with the name of the role under which the agents log in:
+--     psql -v role=ROLE -f FILE DATABASE
+`

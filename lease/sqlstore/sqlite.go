@@ -45,7 +45,7 @@ func sqliteWords() words {
 		micros:      func(column string) string { return column },
 		age:         func(column string) string { return "(" + now + " - " + column + ")" },
 		daysAgo:     func(days int) string { return fmt.Sprintf("(%s - %d)", now, int64(days)*24*3600*1_000_000) },
-	}
+	}.standard()
 }
 
 // sqliteDB is a file on this machine.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/hotcold/hotcold/internal/testserver"
+	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 // counter is a relay that counts how often the talk turns from the server to the
@@ -79,9 +80,20 @@ func (c *counter) take() int {
 }
 
 func TestARenewalIsOneRoundTrip(t *testing.T) {
-	dsn := database(t)
-	relay := count(t, testserver.Addr(t, dsn))
-	db := openPostgres(t, testserver.Via(t, dsn, relay.addr))
+	for _, k := range kinds() {
+		if k.dialect == sqlstore.SQLite {
+			continue // there is nobody to talk to
+		}
+		t.Run(k.dialect, func(t *testing.T) {
+			c := k.fresh(t)
+			relay := count(t, testserver.Addr(t, c.DSN))
+			c.DSN = testserver.Via(t, c.DSN, relay.addr)
+			renewsInOneTurn(t, relay, open(t, c))
+		})
+	}
+}
+
+func renewsInOneTurn(t *testing.T, relay *counter, db *sqlstore.DB) {
 	held := claimed(t, db, "node")
 	swapped(t, db, held, renewal(held)) // the first one prepares the statement
 	for range 3 {

@@ -89,6 +89,8 @@ func judge(err error) (code int, hint string) {
 		return exitDatabase, ""
 	case errors.Is(err, sqlstore.ErrNetworkDrive):
 		return exitConfig, "keep the lease in PostgreSQL (hotcold.database.url)"
+	case errors.Is(err, sqlstore.ErrUnsuited):
+		return exitConfig, "keep the lease in another database (hotcold.database.url)"
 	case errors.Is(err, sqlstore.ErrUnreachable):
 		return exitDatabase, "is the address right, is the server up, does a firewall stand between?"
 	case errors.Is(err, agent.ErrDatabaseLost):

@@ -45,7 +45,7 @@ administrator runs what this command prints.`,
 		},
 	}
 	c.Flags().BoolVar(&print, "print", false, "print the statements, run nothing")
-	c.Flags().StringVar(&dialect, "dialect", "", "with --print: postgres or sqlite")
+	c.Flags().StringVar(&dialect, "dialect", "", "with --print: postgres, mysql, mariadb or sqlite")
 	c.Flags().StringVar(&prefix, "prefix", "hotcold_", "with --dialect: how the tables' names begin")
 	_ = c.RegisterFlagCompletionFunc("dialect", completeDialects) // it fails for a flag that there is not
 	return c

@@ -139,21 +139,31 @@ func (d *decoder) open(v hocon.Value, l login) Database {
 	scheme, rest, _ := strings.Cut(text, ":")
 	if strings.EqualFold(scheme, "jdbc") {
 		scheme, rest, _ = strings.Cut(rest, ":")
-		if scheme == "postgresql" {
+		switch strings.ToLower(scheme) {
+		case "postgresql":
 			return d.openPostgres(v, text, parseJDBCPostgres, l)
+		case "mariadb":
+			return d.openMySQL(v, text, parseJDBCMariaDB, DialectMariaDB, l)
+		case "mysql", "mysql+srv":
+			if strings.Contains(d.nodeClass(), "mariadb") { // whose driver takes these addresses too
+				return d.openMySQL(v, text, parseJDBCMariaDB, DialectMariaDB, l)
+			}
+			return d.openMySQL(v, text, parseJDBCMySQL, DialectMySQL, l)
 		}
 	}
 	switch dialect := dialectOf(strings.ToLower(scheme)); dialect {
 	case DialectPostgres:
 		return d.openPostgres(v, text, parsePostgresURL, l)
+	case DialectMySQL, DialectMariaDB:
+		return d.openMySQL(v, text, parseMyURL, dialect, l)
 	case DialectSQLite:
 		return d.openSQLite(v, rest)
 	case DialectH2:
 		d.fail(v.Errorf("H2 keeps its data in a file on one machine, so two machines would have two leases; %s", wantedDatabase))
 	case "":
-		d.fail(v.Errorf("want an address that begins with postgres://, jdbc:postgresql: or sqlite:"))
+		d.fail(v.Errorf("want an address that begins with postgres://, mysql://, mariadb://, jdbc: or sqlite:"))
 	default:
-		d.fail(v.Errorf("this release keeps the lease in PostgreSQL or SQLite, not in %s; %s", dialect, wantedDatabase))
+		d.fail(v.Errorf("this release keeps the lease in PostgreSQL, MySQL, MariaDB or SQLite, not in %s; %s", dialect, wantedDatabase))
 	}
 	return Database{}
 }
@@ -198,6 +208,42 @@ func (d *decoder) openPostgres(v hocon.Value, text string, parse func(string) (p
 		return Database{}
 	}
 	return a.toDatabase()
+}
+
+// nodeClass is the class of the node's data source, in small letters, or "".
+func (d *decoder) nodeClass() string {
+	class, err := d.cfg.At(dataSource).Get("dataSourceClassName").Text()
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(class)
+}
+
+func (d *decoder) openMySQL(v hocon.Value, text string, parse func(string) (myAddress, error), dialect Dialect, l login) Database {
+	a, err := parse(text)
+	if err != nil {
+		d.fail(v.Errorf("cannot be read as an address of MySQL or MariaDB: %v", err))
+		return Database{}
+	}
+	if l.user != "" {
+		if a.user != "" && a.user != l.user {
+			a.password = ""
+		}
+		a.user = l.user
+	}
+	if !l.password.Empty() {
+		a.password = l.password.Reveal()
+	}
+	if len(a.ignored) > 0 {
+		ignored := slices.Compact(slices.Sorted(slices.Values(a.ignored)))
+		d.warn(v, "these parameters have no meaning for the lease and are left out: "+strings.Join(ignored, ", "))
+	}
+	for _, key := range myFiles() {
+		if file := a.params[key]; file != "" {
+			a.params[key] = d.absolute(file)
+		}
+	}
+	return a.toDatabase(dialect)
 }
 
 func (d *decoder) openSQLite(v hocon.Value, rest string) Database {

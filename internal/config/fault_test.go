@@ -47,7 +47,7 @@ func TestFaultsSayWhereWhatWasReadAndWhatWouldBeRight(t *testing.T) {
 		},
 		{
 			"SQL Server", least + `hotcold.database.url = "jdbc:sqlserver://db:1433;password=geheim"`,
-			[]string{"hotcold.conf:2:24: hotcold.database.url: this release keeps the lease in PostgreSQL or SQLite, not in sqlserver; " + wantedDatabase},
+			[]string{"hotcold.conf:2:24: hotcold.database.url: this release keeps the lease in PostgreSQL, MySQL, MariaDB or SQLite, not in sqlserver; " + wantedDatabase},
 		},
 		{
 			"H2", least + `hotcold.database.url = "jdbc:h2:file:./persistence"`,
@@ -55,7 +55,7 @@ func TestFaultsSayWhereWhatWasReadAndWhatWouldBeRight(t *testing.T) {
 		},
 		{
 			"an address of nothing", least + `hotcold.database.url = "db.example.com"`,
-			[]string{"hotcold.conf:2:24: hotcold.database.url: want an address that begins with postgres://, jdbc:postgresql: or sqlite:"},
+			[]string{"hotcold.conf:2:24: hotcold.database.url: want an address that begins with postgres://, mysql://, mariadb://, jdbc: or sqlite:"},
 		},
 		{
 			"a port that is none", least + `hotcold.database.url = "postgres://u:geheim@db:99999/x"`,

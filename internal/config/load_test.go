@@ -53,7 +53,7 @@ func TestTheGuidesNodeConfAloneSaysThatItsDatabaseIsNotKept(t *testing.T) {
 	r.file("node.conf", fixed)
 	r.env["DB_USER"], r.env["DB_JDBC_URL"] = "corda", "jdbc:sqlserver://db:1433;databaseName=corda"
 	_, err = r.load("node.conf")
-	if err == nil || !strings.Contains(err.Error(), "dataSource.url: this release keeps the lease in PostgreSQL or SQLite, not in sqlserver") {
+	if err == nil || !strings.Contains(err.Error(), "dataSource.url: this release keeps the lease in PostgreSQL, MySQL, MariaDB or SQLite, not in sqlserver") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -97,11 +97,13 @@ lease only.
 
 The lease is kept where the node keeps its own data: ` + "`dataSourceProperties.dataSource.{url, user, password}`" + `, written nested
 or as quoted keys. A JDBC address of PostgreSQL is translated: several hosts, ` + "`currentSchema`, `sslmode`" + ` and the other
-ssl parameters, ` + "`options`, `targetServerType`" + `. With several hosts the one that takes writes is looked for. Parameters
-without a meaning for the lease are left out; those that one might miss are warned of.
+ssl parameters, ` + "`options`, `targetServerType`" + `. With several hosts the one that takes writes is looked for. So is one
+of MySQL or MariaDB: several hosts and the modes of their drivers, ` + "`sslMode`, `useSSL`" + ` and what belongs to them; a Java
+key store cannot be translated and is refused. Parameters without a meaning for the lease are left out; those that one
+might miss are warned of. What hotcold's own ` + "`mysql://`" + ` addresses know stands in [mysql.md](mysql.md).
 
-` + "`hotcold.database`" + ` says another place, or only another user. This release keeps the lease in PostgreSQL or in SQLite. A
-SQLite file serves two agents on **one** machine (a trial, a test); on a network drive its locks do not hold, and two
+` + "`hotcold.database`" + ` says another place, or only another user. This release keeps the lease in PostgreSQL, MySQL,
+MariaDB or SQLite. A SQLite file serves two agents on **one** machine (a trial, a test); on a network drive its locks do not hold, and two
 machines with a file each would have two leases and two nodes. So SQLite is used only where it is asked for.
 
 ## Secrets

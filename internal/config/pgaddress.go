@@ -60,7 +60,7 @@ func parseJDBCPostgres(text string) (pgAddress, error) {
 		if strings.Contains(database, "/") {
 			return pgAddress{}, errAddressSlashes
 		}
-		if a.hosts, err = parseHosts(hosts); err != nil {
+		if a.hosts, err = parseHosts(hosts, pgDefaultPort); err != nil {
 			return pgAddress{}, err
 		}
 		rest = database
@@ -126,18 +126,18 @@ type hostPlace struct{ authority, host, port string }
 // hosts reads the one place that is used.
 func (p hostPlace) hosts() ([]HostPort, error) {
 	if p.authority != "" || p.host == "" {
-		return parseHosts(p.authority)
+		return parseHosts(p.authority, pgDefaultPort)
 	}
 	port := strings.TrimSuffix(":"+p.port, ":")
 	if strings.HasPrefix(p.host, "/") {
-		hosts, err := parseHosts(port)
+		hosts, err := parseHosts(port, pgDefaultPort)
 		if err != nil {
 			return nil, err
 		}
 		hosts[0].Host = p.host
 		return hosts[:1], nil
 	}
-	return parseHosts(p.host + port)
+	return parseHosts(p.host+port, pgDefaultPort)
 }
 
 // queryPairs yields "k=v&k2" in its order; a key without = has the value "".
@@ -153,21 +153,21 @@ func queryPairs(query string) func(yield func(key, value string) bool) {
 }
 
 // parseHosts reads "h1:5433,h2,[::1]:5432". No host at all is localhost.
-func parseHosts(text string) ([]HostPort, error) {
+func parseHosts(text string, port int) ([]HostPort, error) {
 	var hosts []HostPort
 	for one := range strings.SplitSeq(text, ",") {
-		host, port := one, ""
+		host, given := one, ""
 		switch colon := strings.LastIndex(one, ":"); {
 		case strings.HasPrefix(one, "["):
 			end := strings.Index(one, "]")
 			if end < 0 || end+1 < len(one) && one[end+1] != ':' {
 				return nil, errAddressBracket
 			}
-			host, port = one[1:end], strings.TrimPrefix(one[end+1:], ":")
+			host, given = one[1:end], strings.TrimPrefix(one[end+1:], ":")
 		case colon >= 0 && strings.Contains(one[:colon], ":"):
 			return nil, errAddressBracket
 		case colon >= 0:
-			host, port = one[:colon], one[colon+1:]
+			host, given = one[:colon], one[colon+1:]
 		}
 		if host == "" {
 			host = "localhost"
@@ -175,10 +175,10 @@ func parseHosts(text string) ([]HostPort, error) {
 		if !hostName.MatchString(host) {
 			return nil, errAddressHost
 		}
-		number := pgDefaultPort
-		if port != "" {
+		number := port
+		if given != "" {
 			var err error
-			if number, err = strconv.Atoi(port); err != nil || number < 1 || number > 65535 {
+			if number, err = strconv.Atoi(given); err != nil || number < 1 || number > 65535 {
 				return nil, errAddressPort
 			}
 		}

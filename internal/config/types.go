@@ -109,7 +109,8 @@ type MutualExclusion struct {
 // Dialect is a kind of database.
 type Dialect string
 
-// The dialects that are recognised. Only DialectPostgres and DialectSQLite come out of Load.
+// The dialects that are recognised. DialectPostgres, DialectMySQL, DialectMariaDB and
+// DialectSQLite come out of Load.
 const (
 	DialectPostgres  Dialect = "postgres"
 	DialectSQLite    Dialect = "sqlite"
@@ -134,8 +135,8 @@ type Database struct {
 	Password Secret
 	// Params are the parameters that were taken over, in the words of the driver, but for those that are secret.
 	Params map[string]string
-	// DSN is what the driver is opened with: a postgres:// connection string for pgx, or the path of the SQLite
-	// file. It holds the password.
+	// DSN is what the driver is opened with: a connection string for pgx, a mysql:// or mariadb:// address for
+	// sqlstore, or the path of the SQLite file. It holds the password.
 	DSN Secret
 	// TablePrefix begins the names of hotcold's tables.
 	TablePrefix string

@@ -28,8 +28,9 @@
 // tables only. Durable means what innodb_flush_log_at_trx_commit and sync_binlog
 // say, which no session can raise; values that lose writes are warned of. Each
 // server's semi-synchronous replication goes on without its replica after a
-// timeout, and answers commits then as if nothing were: no client can tell such an
-// answer, so it is a success here, and a failover may lose it. That it has
+// timeout, or when KILL QUERY ends the wait, and answers commits then as if nothing
+// were: no client can tell such an answer, so it is a success here, and a failover
+// may lose it. That it has
 // happened is warned of when a connection is made. Servers that are read-only,
 // and in MariaDB those that follow another server, are refused, and so are Galera
 // clusters and groups with several primaries. In MySQL one that

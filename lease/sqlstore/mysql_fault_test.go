@@ -391,3 +391,57 @@ func TestAFailedConnectionToMariaDBSaysOnceWhereAndWhy(t *testing.T) {
 		}
 	}
 }
+
+// The goal: a renewal that the replica does not have yet is neither answered nor
+// seen. The method: a semi-synchronous replica that is stopped. What the server
+// says where the wait is killed is its own word, and docs/mysql.md passes it on.
+func TestARenewalThatWaitsForItsReplicaIsUnknownUntilThen(t *testing.T) {
+	pair := testserver.NewMariaDBPair(t, true)
+	dsn := pair.Primary.DSN()
+	db := openMariaDB(t, dsn)
+	held := claimed(t, db, "node")
+	other := mysqlConn(t, dsn)
+	for _, kill := range []string{"KILL CONNECTION", "KILL QUERY"} {
+		pair.Replica.Exec(t, "STOP SLAVE")
+		result := make(chan error, 1)
+		go func() { result <- within(t, patience, contextual(db, held)) }()
+		var id int
+		eventually(t, func(ctx context.Context) error {
+			return other.QueryRowContext(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%'").Scan(&id)
+		})
+		if now := observed(t, openMariaDB(t, dsn), "node"); !now.Same(held) {
+			t.Fatalf("what the replica does not have is to be seen: %v", now)
+		}
+		_, err := other.ExecContext(t.Context(), fmt.Sprint(kill, " ", id))
+		must(t, err)
+		switch err := <-result; {
+		case kill == "KILL CONNECTION" && !errors.Is(err, sqlstore.ErrUnreachable):
+			t.Fatalf("%s: %v, want ErrUnreachable", kill, err)
+		case kill == "KILL QUERY" && err != nil:
+			t.Fatalf("%s: %v; the server has called it a success so far, and docs/mysql.md says so", kill, err)
+		}
+		held = observed(t, db, "node")
+		pair.Replica.Exec(t, "START SLAVE")
+		eventually(t, func(context.Context) error {
+			if n := pair.Primary.Status(t, "Rpl_semi_sync_master_clients"); n != "1" {
+				return fmt.Errorf("%s replicas acknowledge", n)
+			}
+			return nil
+		})
+	}
+	pair.Replica.Exec(t, "STOP SLAVE")
+	if err := within(t, 300*time.Millisecond, contextual(db, held)); !errors.Is(err, sqlstore.ErrUnreachable) {
+		t.Fatalf("given up: %v, want ErrUnreachable", err)
+	}
+	if now := observed(t, db, "node"); !now.Same(held) {
+		t.Fatalf("what was given up is to be seen: %v", now)
+	}
+	pair.Replica.Exec(t, "START SLAVE")
+	eventually(t, func(ctx context.Context) error { // it comes late, and is one like any other
+		now, err := db.Read(ctx, "node")
+		if err == nil && now.Record != renewal(held) {
+			err = fmt.Errorf("the row is %v", now)
+		}
+		return err
+	})
+}

@@ -3,7 +3,6 @@ package testserver
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 type MariaDBPair struct {
 	Primary, Replica *MariaDBServer
 	semiSync         bool
+	reseeds          int
 }
 
 // NewMariaDBPair starts both. With semiSync, a commit on the primary is answered
@@ -53,8 +53,16 @@ func (p *MariaDBPair) follow(t testing.TB) {
 // CaughtUp waits until the replica has what the primary has now.
 func (p *MariaDBPair) CaughtUp(t testing.TB) {
 	t.Helper()
-	at := p.Primary.Value(t, "SELECT @@gtid_binlog_pos")
-	await(t, "the replica at "+at, func() bool { return strings.Contains(p.Replica.Value(t, "SELECT @@gtid_slave_pos"), at) })
+	p.reached(t, p.Primary.Value(t, "SELECT @@gtid_binlog_pos"))
+}
+
+// reached waits until the replica has applied what is called so, and perhaps more.
+func (p *MariaDBPair) reached(t testing.TB, position string) {
+	t.Helper()
+	seconds := int(queryLimit/time.Second) - 5
+	if position != "" && p.Replica.Value(t, fmt.Sprintf("SELECT MASTER_GTID_WAIT('%s', %d)", position, seconds)) != "0" {
+		t.Fatalf("the replica has not reached %s after %d s", position, seconds)
+	}
 }
 
 // CutReplication stops the replica from hearing of anything new. What it has
@@ -71,9 +79,7 @@ func (p *MariaDBPair) Promote(t testing.TB) {
 	t.Helper()
 	p.Replica.Exec(t, "STOP SLAVE IO_THREAD")
 	// The position in the relay log, which the SQL thread may not have reached yet.
-	if position := p.Replica.ask(t, "SHOW SLAVE STATUS", "Gtid_IO_Pos"); position != "" {
-		p.Replica.Exec(t, fmt.Sprintf("SELECT MASTER_GTID_WAIT('%s', %d)", position, int(readyLimit/time.Second)))
-	}
+	p.reached(t, p.Replica.ask(t, "SHOW SLAVE STATUS", "Gtid_IO_Pos"))
 	p.Replica.Exec(t, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = OFF")
 	if p.semiSync {
 		p.Replica.Exec(t, "SET GLOBAL rpl_semi_sync_slave_enabled = OFF")
@@ -101,4 +107,17 @@ func await(t testing.TB, what string, f func() bool) {
 			t.Fatalf("%s: not within %v", what, readyLimit)
 		}
 	}
+}
+
+// Reseed makes the former primary a replica of the new one where it has what the new
+// one never heard of: its tables go, and it begins with a copy. It gets another
+// server_id, as a new server has: what it wrote under its own it would skip.
+func (p *MariaDBPair) Reseed(t testing.TB) {
+	t.Helper()
+	p.reseeds++
+	id := p.reseeds*lastPort + p.Replica.port
+	p.Replica.settings = append(p.Replica.settings, fmt.Sprint("server_id=", id)) // the last one counts
+	p.Replica.Exec(t, fmt.Sprint("SET GLOBAL server_id = ", id), "SET sql_log_bin = 0", "DROP DATABASE "+mariaDatabase, "CREATE DATABASE "+mariaDatabase, "SET sql_log_bin = 1",
+		"RESET MASTER", "SET GLOBAL gtid_slave_pos = ''")
+	p.follow(t)
 }

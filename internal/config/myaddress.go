@@ -30,7 +30,7 @@ type myAddress struct {
 var (
 	errAddressDatabase = errors.New("the name of the database is missing after the hosts")
 	errAddressSRV      = errors.New("the names of servers in DNS (mysql+srv) are not looked up; write the hosts")
-	errAddressForm     = errors.New("want //host:port,host:port/database after jdbc:mysql: or jdbc:mariadb:")
+	errAddressForm     = errors.New("want the form jdbc:mysql://host:port,host:port/database, or the same with mariadb")
 	errAddressBrace    = errors.New("a host in braces wants the form address=(host=NAME)(port=NUMBER)")
 	errAddressTLS      = errors.New("tls is none of preferred, false, skip-verify, verify-ca and true")
 	errAddressSSLMode  = errors.New("sslMode is none of those that MySQL's and MariaDB's drivers know")

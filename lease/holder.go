@@ -129,7 +129,8 @@ type termState struct {
 }
 
 // Trusted ends, with a cause, when the node has to be dead by Trust().DeadBy:
-// the lease is lost or cannot be renewed. Until then a node that is being
+// the lease is lost or cannot be renewed. It also ends when the work has
+// returned, before the lease is released. Until then a node that is being
 // stopped in order may take its time.
 func (t *Term) Trusted() context.Context { return t.trusted }
 

@@ -156,11 +156,14 @@ func (t *term) remember(memo string) {
 	}
 }
 
-// errEnded is the outcome of an attempt that nobody waits for any more.
+// errEnded is the outcome of an attempt that nobody waits for any more, and why
+// a term may not serve that is not over yet.
 var errEnded = errors.New("given up because the node has ended")
 
 // finish releases the lease. The work has returned: the node has been seen dead.
 func (t *term) finish(ctx context.Context, ending Ending, cause error) End {
+	// Before anything is released: the next holder may serve at once.
+	t.distrust(errEnded)
 	if t.flight != nil {
 		select {
 		case o := <-t.flight:

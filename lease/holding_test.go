@@ -37,6 +37,27 @@ func TestWorkIsToldToStopBeforeTrustEndsThoughTheDatabaseHangs(t *testing.T) {
 	}
 }
 
+// The next holder may serve as soon as the release is written, which is before
+// its answer is back.
+func TestATermWhoseWorkHasReturnedMayNotServe(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		a := r.free().agent("a").run()
+		term := a.hot()
+		if !term.MayServe(r.clock.Now()) {
+			t.Fatal("a new term may not serve")
+		}
+		a.suffer(always(fault{delay: 500 * ms}))
+		a.ending <- lease.Ending{}
+		if row := r.row(); !row.Released || a.count(lease.Released) != 0 {
+			t.Fatalf("want a release whose answer is on its way, got %+v", row)
+		}
+		if term.MayServe(r.clock.Now()) {
+			t.Error("two may serve: this term, and the next holder's")
+		}
+		a.over(lease.Ending{})
+	})
+}
+
 func TestNothingIsReleasedBeforeWorkHasReturned(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		a := r.free().agent("a").run()

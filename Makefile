@@ -10,10 +10,10 @@ BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo fals
 LDFLAGS  := -s -w -buildid= -X $(MODULE)/internal/buildinfo.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint fmt check reproducible clean FORCE
+.PHONY: help build demo test sim sim-table bench lint fmt check reproducible clean FORCE
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: bin/hotcold ## the static binary bin/hotcold; the same commit gives the same bytes
 
@@ -26,6 +26,13 @@ demo: build ## a hot node dies and its cold twin takes over, on this machine (AR
 
 test: ## all tests on real servers, with the race detector; installs what they need (ARGS='-run X ./lease')
 	@scripts/test.sh $(ARGS)
+
+sim: ## the lease in simulated trouble, on new seeds until Ctrl-C
+	@mkdir -p bin && go test -c -o bin/sim ./lease
+	@cd lease && HOTCOLD_SIM=forever ../bin/sim -test.run '^TestSimulateUntilStopped$$' -test.timeout 0
+
+sim-table: ## break each rule of the lease anew, and write down which seed finds it (docs/design/lease.md)
+	HOTCOLD_SIM=table go test -count=1 -timeout 30m -run '^TestEachBrokenRuleIsFound$$' ./lease
 
 bench: ## all benchmarks, and the size of the binary
 	@scripts/test-deps.sh || true

@@ -40,9 +40,3 @@ func BenchmarkChallengeObserve(b *testing.B) {
 		_ = c.Observe(next, now)
 	}
 }
-
-func BenchmarkSimulatedSeed(b *testing.B) {
-	for seed := uint64(0); b.Loop(); seed++ {
-		_ = simulate(seed, "", false)
-	}
-}

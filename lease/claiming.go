@@ -28,7 +28,8 @@ func (h *Holder) claim(ctx context.Context) (beginning, error) {
 func (h *Holder) contend(ctx context.Context) (b beginning, unsure bool, err error) {
 	c := NewChallenge(h.o.Timing, h.o.Self, h.o.ProvenEpoch)
 	for ctx.Err() == nil {
-		again := h.o.Clock.Now().Boot + h.o.Timing.Look()
+		asked := h.o.Clock.Now()
+		again := asked.Boot + h.o.Timing.Look()
 		o, err := h.read(ctx)
 		if err != nil {
 			h.report(Event{Kind: LookFailed, Err: err})
@@ -36,7 +37,13 @@ func (h *Holder) contend(ctx context.Context) (b beginning, unsure bool, err err
 			continue
 		}
 		now := h.o.Clock.Now() // after the answer came
+		if h.o.Timing.breaks(waitFromQuestion) {
+			now = asked
+		}
 		c = c.Observe(o, now)
+		if h.o.Timing.breaks(claimReadBack) && c.Mine() {
+			return beginning{NewTenure(h.o.Timing, h.o.Self, o, asked.Boot, h.o.StopOnLoss), asked}, false, nil
+		}
 		v, err := c.Verdict(now)
 		h.report(Event{Kind: Looked, Observation: o, Verdict: v, Err: err})
 		switch {
@@ -93,6 +100,9 @@ func (h *Holder) take(ctx context.Context, seen Observation, next Record) (begin
 		return struct{}{}, h.o.Store.Swap(ctx, seen, next)
 	}); err != nil {
 		return beginning{}, err
+	}
+	if h.o.Timing.breaks(anchorAtAnswer) {
+		sent = h.o.Clock.Now()
 	}
 	row := Observation{Exists: true, Record: next, Incarnation: seen.Incarnation}
 	t := NewTenure(h.o.Timing, h.o.Self, row, sent.Boot, h.o.StopOnLoss)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/hotcold/hotcold/internal/clock"
@@ -32,7 +33,7 @@ func (h *Holder) hold(ctx context.Context, begin beginning, work Work) End {
 	defer stopWork(nil)
 	defer distrust(nil)
 	t := &term{h: h, tenure: begin.tenure, last: begin.sent, stopWork: stopWork, distrust: distrust,
-		view: &Term{trusted: trusted, slack: h.o.Timing.Slack, memos: make(chan string, 1)}}
+		view: &Term{trusted: trusted, slack: h.slack(), memos: make(chan string, 1)}}
 	timer := h.o.Clock.Timer(t.last.Boot)
 	defer timer.Stop()
 	asked := ctx.Done()
@@ -50,6 +51,13 @@ func (h *Holder) hold(ctx context.Context, begin beginning, work Work) End {
 				t.working = make(chan Ending, 1)
 				go func() { t.working <- work(workCtx, t.view) }()
 			}
+		}
+		if t.flight != nil && h.o.Timing.breaks(deadlineWaits) {
+			t.land(<-t.flight)
+			continue
+		}
+		if t.over && h.o.Timing.breaks(releasedAlive) {
+			return t.finish(base, Ending{}, context.Cause(workCtx))
 		}
 		if !t.over {
 			timer.Reset(until)
@@ -69,12 +77,23 @@ func (h *Holder) hold(ctx context.Context, begin beginning, work Work) End {
 	}
 }
 
+// slack is how far the clocks may move apart until a [Term] sees a jump.
+func (h *Holder) slack() time.Duration {
+	if h.o.Timing.breaks(jumpIgnored) {
+		return math.MaxInt64
+	}
+	return h.o.Timing.Slack
+}
+
 // fresh tells whether there is enough trust left to start a node with: at
 // least half of what a renewal gives. That is no more than a renewal leaves
 // that took as long as one may, so that a slow database cannot keep the node
 // from starting for ever.
 func (t *term) fresh() bool {
 	tr := t.tenure.Trust()
+	if t.h.o.Timing.breaks(startWithoutTrust) {
+		return true
+	}
 	return !t.tenure.Doubt() && tr.StopAt-t.last.Boot >= (tr.StopAt-tr.Anchor)/2
 }
 
@@ -82,7 +101,7 @@ func (t *term) fresh() bool {
 // tenure says. It returns until when nothing is due.
 func (t *term) turn(ctx context.Context) time.Duration {
 	now := t.h.o.Clock.Now()
-	if jump := now.Jump(t.last); jump.Abs() > t.h.o.Timing.Slack && !t.over {
+	if jump := now.Jump(t.last); jump.Abs() > t.h.o.Timing.Slack && !t.over && !t.h.o.Timing.breaks(jumpIgnored) {
 		t.tenure = t.tenure.InDoubt(now)
 		t.publish()
 		t.h.report(Event{Kind: Jumped, Jump: jump, Trust: t.tenure.Trust(), Doubt: true})

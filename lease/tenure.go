@@ -146,7 +146,7 @@ func (t Tenure) Release(successor string, now Reading) (Attempt, error) {
 	case t.reread:
 		a.Read = true
 		return a, nil
-	case t.row.Incarnation != t.row.Record.Incarnation:
+	case t.row.Incarnation != t.row.Record.Incarnation && !t.timing.breaks(releasedElsewhere):
 		return Attempt{}, errNotHere
 	}
 	a.Next = t.renewal()
@@ -165,11 +165,20 @@ func (t Tenure) ReleasedBy(o Observation) bool {
 func (t Tenure) Landed(a Attempt, o Observation, err error, now Reading) Tenure {
 	switch {
 	case err == nil && a.Read:
-		return t.Observed(o, now)
+		t = t.Observed(o, now)
+		if t.timing.breaks(readGivesTrust) && t.lost == nil {
+			t.anchor = a.Sent
+		}
+		return t
 	case err == nil:
+		if t.timing.breaks(anchorAtAnswer) {
+			a.Sent = now.Boot
+		}
 		return t.Renewed(a)
 	case !a.Read && errors.Is(err, ErrChanged):
 		return t.Refused(now)
+	case !a.Read && t.timing.breaks(unknownIsYes):
+		return t.Renewed(a)
 	}
 	return t.Unknown(a, now)
 }
@@ -200,7 +209,9 @@ func (t Tenure) Renewed(a Attempt) Tenure {
 func (t Tenure) Refused(now Reading) Tenure {
 	t.flying = false
 	t.reread = true
-	t = t.InDoubt(now)
+	if !t.timing.breaks(refusalIgnored) {
+		t = t.InDoubt(now)
+	}
 	if t.refusals++; t.refusals > 1 {
 		// The database shows a row and refuses it: do not ask in a circle.
 		t.next = now.Boot + t.pause()
@@ -218,7 +229,7 @@ func (t Tenure) Unknown(a Attempt, now Reading) Tenure {
 	t.flying, t.stale = false, false
 	t.reread = true
 	t.pending = t.pending || !a.Read
-	if t.stopOnLoss && t.end == nil {
+	if (t.stopOnLoss || t.timing.breaks(firstFailureEnds)) && t.end == nil {
 		t.end = ErrDatabaseLost
 	}
 	t.next = max(now.Boot, a.Sent+t.pause())

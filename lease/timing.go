@@ -62,6 +62,8 @@ type Timing struct {
 	Trust   time.Duration // L: how long after the anchor a node may live
 	Slack   time.Duration // delta: allowed for the scheduler
 	Spare   int           // m: failed attempts in a row that a holder survives, if then both a read and a write are answered within one T
+
+	breach breach // set by tests of this package only
 }
 
 // Default is what is used where nothing is configured: renewed every 2 s,

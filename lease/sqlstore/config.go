@@ -46,6 +46,9 @@ type Config struct {
 	// Attempt is how long the server may go on with a statement whose caller
 	// has gone (statement_timeout, innodb_lock_wait_timeout). Zero: [lease.MaxAttempt].
 	Attempt time.Duration
+	// Replication is how the database is replicated, where a person vouches for
+	// it: [CopiesSynchronous], [CopiesAsynchronous] or [CopiesNone]. Empty: it is looked for.
+	Replication Copies
 	// Logger hears of what heals by itself. Nil: nobody does.
 	Logger *slog.Logger
 }
@@ -77,6 +80,8 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("table prefix %q: want small letters, digits and _, beginning with a letter, at most 20", c.TablePrefix)
 	case c.Attempt < lease.MinAttempt:
 		return c, fmt.Errorf("the limit of one attempt is %v, want at least %v", c.Attempt, lease.MinAttempt)
+	case validAssertion(c.Replication) != nil:
+		return c, validAssertion(c.Replication)
 	case c.DSN == "":
 		return c, fmt.Errorf("the address of the %s database is empty", c.Dialect)
 	}
@@ -103,5 +108,5 @@ func Open(_ context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return &DB{dialect: d, sql: compose(c.TablePrefix, d.words()), log: c.Logger}, nil
+	return &DB{dialect: d, sql: compose(c.TablePrefix, d.words()), log: c.Logger, clock: clock.System(), asserted: c.Replication}, nil
 }

@@ -8,16 +8,19 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/lease"
 )
 
 // DB is a database in which agents meet: the store of their leases and the board
 // on which they and their operators leave word for each other.
 type DB struct {
-	dialect dialect
-	sql     statements
-	log     *slog.Logger
-	written atomic.Uint64 // announcements and events, to prune now and then
+	dialect  dialect
+	sql      statements
+	log      *slog.Logger
+	clock    clock.Clock
+	asserted Copies        // how it is replicated, as a person vouches for; empty: it is looked for
+	written  atomic.Uint64 // announcements and events, to prune now and then
 }
 
 var _ lease.Store = (*DB)(nil)
@@ -43,6 +46,10 @@ type dialect interface {
 	judge(ctx context.Context, err error) error
 	// watch is [lease.Store.Watch].
 	watch(ctx context.Context, name string, changed func()) error
+	// replication finds out how the database is replicated, with one statement.
+	replication(ctx context.Context, s session) (Replication, error)
+	// locks is how roles are locked out; nil where the database knows none.
+	locks() locks
 	close() error
 }
 

@@ -22,6 +22,7 @@ func (d *decoder) database(needed bool) Database {
 	if _, v := d.setting(at + "tablePrefix"); written(v) && !prefixPattern.MatchString(prefix) {
 		d.fail(v.Errorf("want at most 30 lower-case letters, digits and underscores, not beginning with a digit"))
 	}
+	replication := Replication(d.choice(at + "replication"))
 	own := d.login()
 	if !needed {
 		return Database{}
@@ -37,7 +38,7 @@ func (d *decoder) database(needed bool) Database {
 	}
 	d.where[at+"url"] = Pos(address.Pos())
 	db := d.open(address, own)
-	db.TablePrefix = prefix
+	db.TablePrefix, db.Replication = prefix, replication
 	d.show(at+"url", db)
 	return db
 }

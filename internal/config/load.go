@@ -60,6 +60,7 @@ func (d *decoder) decode(c *Config) {
 	c.MutualExclusion = d.mutualExclusion()
 	d.decodePair(c)
 	database := d.database(c.MutualExclusion.On)
+	database.Fencing = d.fencing(database, c.Instance.MachineName, c.MutualExclusion.On)
 	if c.MutualExclusion.On {
 		c.Database = database
 	}

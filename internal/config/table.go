@@ -130,6 +130,21 @@ func databaseSettings() []Setting {
 			Meaning: "Begins the names of hotcold's tables. Lower-case letters, digits and underscores, at most 30.",
 			Why:     "House rules for names. Both machines must have the same.",
 		},
+		{
+			Path: "hotcold.database.replication", Type: TypeChoice, Choices: []string{"auto", "synchronous", "asynchronous", "none"}, Default: "auto",
+			Meaning: "How the database is replicated, which decides how far the promise goes (levels A, B and C). `auto` asks the database itself, once a minute; the other words are asserted by you, and shown as asserted. `none` is one server without a replica.",
+			Why:     "A managed service replicates below SQL, where nothing of it is to be seen: Azure Database with zone redundancy, Amazon RDS Multi-AZ.",
+		},
+		{
+			Path: "hotcold.database.fencing.on", Type: TypeBool, Default: "false",
+			Meaning: "Whether the new holder locks the nodes of the other machines out of the database before it starts its own: they lose their login, their sessions are ended, and none is left. This covers a virtual machine that is paused as a whole. PostgreSQL only; see docs/operations.md for the roles and rights that it needs.",
+			Why:     "A late write of a node on a machine that was paused must not reach the database.",
+		},
+		{
+			Path: "hotcold.database.fencing.roles", Type: TypeEnv,
+			Meaning: "The role under which the node of each machine logs in to the database, by the machine's name (machineName): `{ machine-a = node_a, machine-b = node_b }`. A name with a dot stands in quotes. All machines, each with a role of its own, and none of them the agent's.",
+			Why:     "fencing.on is set.",
+		},
 	}
 }
 

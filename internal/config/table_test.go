@@ -68,6 +68,8 @@ func TestEverySettingHasAnEffect(t *testing.T) {
 		"hotcold.mutualExclusion.watchdog":   "/dev/watchdog",
 		"hotcold.database.url":               `"sqlite:pair.db"`, "hotcold.database.user": "other",
 		"hotcold.database.password": "other", "hotcold.database.passwordFile": "secret", "hotcold.database.tablePrefix": "other_",
+		"hotcold.database.replication": "synchronous", "hotcold.database.fencing.on": "true",
+		"hotcold.database.fencing.roles": "{ machine-a = a, machine-b = b }",
 		"hotcold.node.command": "true", "hotcold.node.dir": "sub", "hotcold.node.env": "{ A = b }", "hotcold.node.cgroup": "off",
 		"hotcold.node.output.file": "out.log", "hotcold.node.output.maxSize": "1 MiB", "hotcold.node.output.keep": "1",
 		"hotcold.node.output.passThrough": "false",
@@ -88,6 +90,7 @@ func TestEverySettingHasAnEffect(t *testing.T) {
 	}
 	// What a setting is of no use without.
 	with := map[string]string{
+		"hotcold.database.fencing.on":    "hotcold.database.fencing.roles { machine-a = a, machine-b = b }",
 		"hotcold.node.ready.httpBody":    `hotcold.node.ready.http = "http://x/"`,
 		"hotcold.node.health.httpBody":   `hotcold.node.health.http = "http://x/"`,
 		"hotcold.listen.tls.certificate": "hotcold.listen.tls.key = k.pem",

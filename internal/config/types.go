@@ -140,6 +140,30 @@ type Database struct {
 	DSN Secret
 	// TablePrefix begins the names of hotcold's tables.
 	TablePrefix string
+	// Replication is how the database is replicated, where a person vouches for it.
+	Replication Replication
+	// Fencing is who is locked out of the database before a node starts.
+	Fencing Fencing
+}
+
+// Replication is how a person says that the database is replicated.
+type Replication string
+
+// The words for it.
+const (
+	// ReplicationAuto has the database itself asked.
+	ReplicationAuto         Replication = "auto"
+	ReplicationSynchronous  Replication = "synchronous"
+	ReplicationAsynchronous Replication = "asynchronous"
+	ReplicationNone         Replication = "none"
+)
+
+// Fencing is how the nodes of the other machines are locked out of the database before ours starts.
+type Fencing struct {
+	// On is false unless somebody asked for it.
+	On bool
+	// Roles are the roles under which the nodes log in, by the name of the machine.
+	Roles map[string]string
 }
 
 // String names the database without any secret: "postgres db1:5432,db2:5432/corda".

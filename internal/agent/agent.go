@@ -58,6 +58,8 @@ type Options struct {
 	Ports []string
 	// BaseDir is the node's base directory, which has to be writable.
 	BaseDir string
+	// LockOut is who is locked out of the database before the node is started.
+	LockOut LockOut
 	// EpochFile keeps the greatest epoch on the shared drive; empty: none.
 	EpochFile string
 
@@ -107,6 +109,7 @@ type Agent struct {
 	silent   time.Duration           // how old the row was that is being claimed, by the database's clock
 	planned  *switchover             // the switchover that is under way from here
 	lastMemo memo                    // what the row says of failures
+	promise  promise                 // what the guarantee of the snapshot was made from
 	poke     chan struct{}           // closed and renewed when a pause begins or ends
 }
 
@@ -150,6 +153,7 @@ func New(o Options) (*Agent, error) {
 			FenceSeconds: t.Fence.Seconds(), AttemptSeconds: t.Attempt.Seconds()},
 		Node:     Node{Preset: o.Preset},
 		Database: Database{Kind: o.Dialect},
+		Fencing:  FencingState{On: o.LockOut.By != nil, Role: o.LockOut.Mine, LockedOut: o.LockOut.Others},
 	}
 	if o.Database != nil {
 		a.snap.Timing.TakeoverSeconds = t.Takeover().Seconds()
@@ -170,6 +174,9 @@ func (a *Agent) change(f func(s *Snapshot)) {
 	f(&a.snap)
 	if a.snap.State != before.State {
 		a.snap.Since = a.o.Clock.Now().Wall
+	}
+	if p := a.snap.promise(); p != a.promise {
+		a.promise, a.snap.Guarantee = p, p.guarantee()
 	}
 	after := a.snap
 	a.snapshot.Store(&after) // in here, so that an older one never replaces a newer one

@@ -19,6 +19,7 @@ type board struct {
 	// resumes are the requests to resume that stand there and for which
 	// failures were forgiven already.
 	resumes map[int64]bool
+	looked  replicationLook // of the goroutine alone
 
 	mu     sync.Mutex // guards all below
 	events []sqlstore.Event
@@ -83,6 +84,7 @@ func (b *board) run(ctx context.Context) {
 		case <-timer.C():
 			b.announce(ctx)
 			b.requests(ctx)
+			b.replication(ctx)
 			timer.Reset(c.Now().Boot + AnnouncePause)
 		}
 		if !b.drain(ctx) {

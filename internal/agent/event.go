@@ -5,6 +5,7 @@ import "encoding/json"
 // Kinds of events in the history that all agents of a lease share.
 const (
 	EventClaimed    = "claimed"    // the lease was taken
+	EventLockedOut  = "lockedOut"  // the other machines' nodes were locked out of the database
 	EventStarted    = "started"    // the node's process was started
 	EventReady      = "ready"      // the node answers
 	EventUnready    = "unready"    // the node is no longer ready: traffic ends

@@ -36,6 +36,9 @@ func (a *Agent) work(ctx context.Context, g grant) lease.Ending {
 		s.Trust, s.serve = g.Trust(), g.MayServe
 	})
 	g.Memo(a.memo().encode())
+	if end, ok := a.lockOut(ctx, g); !ok {
+		return end
+	}
 	var s streak
 	for {
 		end := a.life(ctx, g)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 // State is what an agent is doing.
@@ -71,10 +72,13 @@ type Snapshot struct {
 	// serve asks the term itself, which knows of its end before anybody else does; nil: there is none.
 	serve func(clock.Reading) bool
 
-	Timing   Timing   `json:"timing"`
-	Node     Node     `json:"node"`
-	Database Database `json:"database"`
-	Counters Counters `json:"counters"`
+	Timing   Timing       `json:"timing"`
+	Node     Node         `json:"node"`
+	Database Database     `json:"database"`
+	Fencing  FencingState `json:"fencing,omitzero"`
+	// Guarantee is how far the promise goes now; zero until the database has been looked at.
+	Guarantee sqlstore.Guarantee `json:"guarantee,omitzero"`
+	Counters  Counters           `json:"counters"`
 }
 
 // Timing is the lease's numbers in seconds, for people and for machines that read JSON.
@@ -112,6 +116,25 @@ type Database struct {
 	Incarnation string    `json:"incarnation,omitempty"`
 	// RoundTripSeconds is how long the last answered statement took.
 	RoundTripSeconds float64 `json:"roundTripSeconds,omitempty"`
+	// Replication is how it is replicated; a part of the guarantee.
+	Replication sqlstore.Replication `json:"-"`
+}
+
+// FencingState is what is known of locking the other machines' nodes out of the database.
+type FencingState struct {
+	// On: it is asked for. All else is zero where it is not.
+	On bool `json:"on"`
+	// Role is the one that is let in here, LockedOut are those that lose their login.
+	Role      string   `json:"role,omitempty"`
+	LockedOut []string `json:"lockedOut,omitempty"`
+	// Epoch is the term of the last one that succeeded here, At when that was, Seconds how long it took.
+	Epoch   uint64    `json:"epoch,omitempty"`
+	At      time.Time `json:"at,omitzero"`
+	Seconds float64   `json:"seconds,omitempty"`
+	// Prepared is how many transactions of the others were prepared then.
+	Prepared int `json:"prepared,omitempty"`
+	// Error is why the last try failed; empty where it succeeded.
+	Error string `json:"error,omitempty"`
 }
 
 // Counters only grow while the agent lives.
@@ -124,6 +147,8 @@ type Counters struct {
 	NodeStarts      uint64 `json:"nodeStarts"`
 	NodeExits       uint64 `json:"nodeExits"`
 	ClockJumps      uint64 `json:"clockJumps"`
+	LockOuts        uint64 `json:"lockOuts"`
+	LockOutFailures uint64 `json:"lockOutFailures"`
 }
 
 // HotAt tells whether traffic may be sent here. It is computed from the clock

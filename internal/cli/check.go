@@ -12,6 +12,7 @@ import (
 	"github.com/hotcold/hotcold/internal/config"
 	"github.com/hotcold/hotcold/internal/status"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 // finding is one line of a check.
@@ -114,10 +115,44 @@ func (a *app) checkDatabase(ctx context.Context, r *checkReport, c *config.Confi
 	r.add("ok", "database", "%s answers and may be used; it is incarnation %s", c.Database, o.Incarnation)
 	if c.Database.Dialect == config.DialectSQLite {
 		r.add("warning", "database", "SQLite is a file of this machine: it keeps agents of one machine apart, and is no lease between two")
-	} else {
-		r.add("note", "database", "with asynchronous replication a failover of the database can lose its last writes, and a database that splits can make two nodes: replicate synchronously")
 	}
+	a.checkGuarantee(ctx, r, c, db, o)
 	checkOthers(ctx, r, c, t, o)
+}
+
+// checkGuarantee says how far the promise goes, and what would make it go further.
+func (a *app) checkGuarantee(ctx context.Context, r *checkReport, c *config.Config, db *sqlstore.DB, o status.Overview) {
+	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
+	defer cancel()
+	if c.Database.Fencing.On {
+		faults, grants, err := db.FencingFaults(ctx, fenceOf(c))
+		if err != nil {
+			faults = append(faults, err.Error())
+		}
+		for _, fault := range faults {
+			r.add("fault", "fencing", "%s", fault)
+		}
+		for _, grant := range grants {
+			r.add("note", "fencing", "an administrator mends that with: %s;", grant)
+		}
+		if len(faults) == 0 {
+			f := fenceOf(c)
+			r.add("ok", "fencing", "the agent may lock %s out of the database, and let %s in", strings.Join(f.Others, ", "), f.Mine)
+		}
+	}
+	g := o.Guarantee
+	if g == nil {
+		r.add("warning", "guarantee", "how the database is replicated could not be found out, so the level is C at best")
+		return
+	}
+	level := "ok"
+	if g.Level == sqlstore.LevelC {
+		level = "warning"
+	}
+	r.add(level, "guarantee", "level %s: %s", g.Level, g.Text)
+	if g.Raise != "" {
+		r.add("note", "guarantee", "what would raise it: %s", g.Raise)
+	}
 }
 
 // checkOthers compares with what the other agents run with.

@@ -107,7 +107,7 @@ func timing(c *config.Config) (lease.Timing, error) {
 func open(ctx context.Context, c *config.Config, attempt time.Duration, log *slog.Logger) (*sqlstore.DB, error) {
 	return sqlstore.Open(ctx, sqlstore.Config{
 		Dialect: string(c.Database.Dialect), DSN: c.Database.DSN.Reveal(), TablePrefix: c.Database.TablePrefix,
-		Attempt: attempt, Logger: log,
+		Attempt: attempt, Replication: vouchedFor(c.Database.Replication), Logger: log,
 	})
 }
 

@@ -86,7 +86,7 @@ func (a *app) run(ctx context.Context) (err error) {
 			return err
 		}
 		defer db.Close()
-		o.Database = db
+		o.Database, o.LockOut = db, lockOut(c, db)
 	}
 	return a.serve(ctx, c, o, log)
 }

@@ -22,6 +22,7 @@ administrator runs what this command prints.`,
   hotcold schema --print --dialect postgres   # without a configuration
   hotcold schema                              # make them now`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var fencing string
 			switch {
 			case dialect != "" && !print:
 				return usage("--dialect goes with --print: the tables are made in the database of the configuration")
@@ -35,12 +36,15 @@ administrator runs what this command prints.`,
 					return err
 				}
 				dialect, prefix = string(conf.Database.Dialect), conf.Database.TablePrefix
+				if conf.Database.Fencing.On {
+					fencing = sqlstore.FencingSchema(dialect, fenceOf(conf))
+				}
 			}
 			text, err := sqlstore.Schema(dialect, prefix)
 			if err != nil {
 				return usage("%w", err)
 			}
-			_, err = fmt.Fprint(a.Stdout, text)
+			_, err = fmt.Fprint(a.Stdout, text+fencing)
 			return err
 		},
 	}

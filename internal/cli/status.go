@@ -67,7 +67,9 @@ func overview(ctx context.Context, c *config.Config, db *sqlstore.DB) (status.Ov
 	if err != nil {
 		return status.Overview{}, err
 	}
-	return status.OverviewOf(status.Facts{Lease: c.LeaseName, Database: c.Database.String(), Observation: o, Timing: t,
+	// Who serves matters more than how far the promise goes: without an answer nothing is said of that.
+	replication, _ := db.Replication(ctx)
+	return status.OverviewOf(status.Facts{Replication: replication, Fencing: c.Database.Fencing.On, Lease: c.LeaseName, Database: c.Database.String(), Observation: o, Timing: t,
 		Instances: instances, Requests: requests, AnnounceEvery: announceEvery}), nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/hotcold/hotcold/internal/probe"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 // identity is new with every start of an agent.
@@ -61,6 +62,34 @@ func (a *app) agentOptions(c *config.Config, t lease.Timing, log *slog.Logger) (
 	o.Health = agent.Health{Interval: n.Health.Interval, Timeout: n.Health.Timeout, Threshold: n.Health.Threshold, StartPeriod: n.Health.StartPeriod}
 	o.Health.Probes, _, err = probes(n.Health.Checks, n.Dir, env, a.Clock)
 	return o, err
+}
+
+// lockOut is who is locked out of the database before the node starts.
+func lockOut(c *config.Config, db *sqlstore.DB) agent.LockOut {
+	if !c.Database.Fencing.On {
+		return agent.LockOut{}
+	}
+	f := fenceOf(c)
+	return agent.LockOut{By: db, Mine: f.Mine, Others: f.Others}
+}
+
+// fenceOf names the roles of the configuration; of the lease it knows only the name.
+func fenceOf(c *config.Config) sqlstore.Fence {
+	f := c.Database.Fencing
+	return sqlstore.Fence{Lease: c.LeaseName, Mine: f.Roles[c.Instance.MachineName], Others: f.OthersRoles(c.Instance.MachineName)}
+}
+
+// vouchedFor is the replication that a person asserts; empty where the database is asked.
+func vouchedFor(r config.Replication) sqlstore.Copies {
+	switch r {
+	case config.ReplicationSynchronous:
+		return sqlstore.CopiesSynchronous
+	case config.ReplicationAsynchronous:
+		return sqlstore.CopiesAsynchronous
+	case config.ReplicationNone:
+		return sqlstore.CopiesNone
+	}
+	return ""
 }
 
 // nodeEnv is the agent's own environment with what the configuration adds,

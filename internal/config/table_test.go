@@ -70,7 +70,7 @@ func TestEverySettingHasAnEffect(t *testing.T) {
 		"hotcold.database.password": "other", "hotcold.database.passwordFile": "secret", "hotcold.database.tablePrefix": "other_",
 		"hotcold.database.replication": "synchronous", "hotcold.database.fencing.on": "true",
 		"hotcold.database.fencing.roles": "{ machine-a = a, machine-b = b }",
-		"hotcold.node.command": "true", "hotcold.node.dir": "sub", "hotcold.node.env": "{ A = b }", "hotcold.node.cgroup": "off",
+		"hotcold.node.command":           "true", "hotcold.node.dir": "sub", "hotcold.node.env": "{ A = b }", "hotcold.node.cgroup": "off",
 		"hotcold.node.output.file": "out.log", "hotcold.node.output.maxSize": "1 MiB", "hotcold.node.output.keep": "1",
 		"hotcold.node.output.passThrough": "false",
 		"hotcold.node.ready.tcp":          `["db:80"]`, "hotcold.node.ready.http": `"http://x/"`, "hotcold.node.ready.httpBody": "up",

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hotcold/hotcold/internal/agent"
+	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 // maxScrapes is how many scrapes may run at once: a pair of Prometheus servers and one person.
@@ -71,6 +72,7 @@ func (e emitter) view(v View) {
 	e.gauge("hotcold_leaseless", "1 where mutual exclusion is off.", truth(v.Leaseless))
 	e.node(v.Node)
 	e.database(v.Database)
+	e.guarantee(v.Snapshot)
 	e.timing(v.Timing)
 	e.counters(v.Counters)
 }
@@ -87,6 +89,16 @@ func (e emitter) database(d agent.Database) {
 	e.gauge("hotcold_database_up", "1 while the database that keeps the lease answers.", truth(d.Reachable))
 	e.gauge("hotcold_database_round_trip_seconds", "How long the last answered statement took.", d.RoundTripSeconds)
 	e.gauge("hotcold_database_last_answer_timestamp_seconds", "When the database last answered; 0 for never.", unix(d.LastAnswer))
+}
+
+func (e emitter) guarantee(s agent.Snapshot) {
+	for _, level := range []sqlstore.Level{sqlstore.LevelA, sqlstore.LevelB, sqlstore.LevelC} {
+		e.labelled("hotcold_guarantee", "1 for the level that the promise has now; none before the database has been looked at.",
+			truth(s.Guarantee.Level == level), "level", string(level))
+	}
+	e.gauge("hotcold_fencing_on", "1 where the other machines' nodes are locked out of the database before ours starts.", truth(s.Fencing.On))
+	e.gauge("hotcold_fencing_epoch", "Epoch of the last time that they were locked out by this agent; 0 for never.", float64(s.Fencing.Epoch))
+	e.gauge("hotcold_fencing_seconds", "How long that took.", s.Fencing.Seconds)
 }
 
 func (e emitter) timing(t agent.Timing) {
@@ -114,6 +126,8 @@ func (e emitter) counters(c agent.Counters) {
 	e.counter("hotcold_fences_total", "Times the node was killed because trust ran out or the lease was lost.", c.Fences)
 	e.counter("hotcold_node_starts_total", "Starts of the node.", c.NodeStarts)
 	e.counter("hotcold_node_exits_total", "Ends of the node, planned ones included.", c.NodeExits)
+	e.counter("hotcold_fencings_total", "Times the other machines' nodes were locked out of the database.", c.LockOuts)
+	e.counter("hotcold_fencing_failures_total", "Times that failed; no node is started after it.", c.LockOutFailures)
 	e.counter("hotcold_clock_jumps_total", "Jumps of this machine's time of day.", c.ClockJumps)
 }
 

@@ -22,6 +22,10 @@ type Facts struct {
 	Instances []sqlstore.Instance
 	// Requests are what people asked for and what is not done yet.
 	Requests []sqlstore.Request
+	// Replication is how the database is replicated; zero where that is not known.
+	Replication sqlstore.Replication
+	// Fencing: the reader's own configuration asks for it.
+	Fencing bool
 	// Timing is that of the reader's own configuration; zero where it has none.
 	Timing lease.Timing
 	// AnnounceEvery is how often a living agent renews its word at the least. Zero: every 5 s, as package agent does.
@@ -69,6 +73,10 @@ type Overview struct {
 	Requests  []Request `json:"requests"`
 	// Timing is that of the lease's row, or of the reader's configuration where there is no row.
 	Timing *agent.Timing `json:"timing,omitempty"`
+	// Guarantee is how far the promise goes now; missing where the replication of the database is not known.
+	Guarantee *sqlstore.Guarantee `json:"guarantee,omitempty"`
+	// Fencing is what the holder last said of locking the others out of the database; missing where it does not do that.
+	Fencing *agent.FencingState `json:"fencing,omitempty"`
 	// Warnings are what a person should know, Hint the next thing to do, if there is one.
 	Warnings []string `json:"warnings"`
 	Hint     string   `json:"hint,omitempty"`
@@ -116,7 +124,8 @@ type Member struct {
 	// Problem says why the last word could not be read.
 	Problem string `json:"problem,omitempty"`
 
-	current bool // its last word is not older than it may be while it lives
+	current bool               // its last word is not older than it may be while it lives
+	fencing agent.FencingState // what it said of locking others out
 }
 
 // Request is something that a person asked the pair for.
@@ -147,6 +156,7 @@ func OverviewOf(f Facts) Overview {
 	o.Instances = membersOf(f)
 	o.Holder = holderOf(f.Observation, o.Instances)
 	o.Condition = conditionOf(f, o.Holder)
+	o.Fencing, o.Guarantee = guaranteeOf(f, o.Instances)
 	for _, r := range f.Requests {
 		o.Requests = append(o.Requests, Request{ID: r.ID, Kind: r.Kind, State: r.State, To: r.Target, By: r.By,
 			AcceptedBy: r.AcceptedBy, At: r.AskedAt, AgeSeconds: seconds(r.Age)})
@@ -241,6 +251,7 @@ func memberOf(in sqlstore.Instance) Member {
 		m.State = s.State
 	}
 	m.Ready, m.Since, m.Epoch, m.Paused, m.Reasons = s.Ready, s.Since, s.Epoch, s.Paused, s.Reasons
+	m.fencing = s.Fencing
 	m.NodePID, m.LastExit, m.LastLine, m.Version = s.Node.PID, s.Node.LastExit, s.Node.LastLine, s.Version
 	return m
 }
@@ -249,6 +260,30 @@ func (m Member) alive() bool { return !m.Stale && m.State != agent.Ended }
 
 func (m Member) canTakeOver() bool {
 	return m.alive() && m.State == agent.Cold && m.Ready && !m.Paused && !m.Holder
+}
+
+// guaranteeOf names the level. A fence counts where the holder made it under the epoch that stands in the row: it
+// was refused otherwise.
+func guaranteeOf(f Facts, members []Member) (*agent.FencingState, *sqlstore.Guarantee) {
+	var said *agent.FencingState
+	fencing := sqlstore.FencingOff
+	if f.Fencing {
+		fencing = sqlstore.FencingDue
+	}
+	for _, m := range members {
+		if !m.Holder || !m.fencing.On {
+			continue
+		}
+		said, fencing = &m.fencing, sqlstore.FencingDue
+		if m.fencing.Epoch == f.Observation.Record.Epoch {
+			fencing = sqlstore.FencingDone
+		}
+	}
+	if f.Replication.Copies == "" {
+		return said, nil
+	}
+	g := sqlstore.GuaranteeOf(f.Replication, fencing)
+	return said, &g
 }
 
 func holderOf(o lease.Observation, members []Member) *Holder {

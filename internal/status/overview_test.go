@@ -123,6 +123,21 @@ func pairs(t *testing.T) map[string]status.Facts {
 			word(t, changed(cold, failed), "n2", 2*time.Second),
 		}
 	})
+	add("fenced", func(f *status.Facts) {
+		f.Replication = sqlstore.Replication{Copies: sqlstore.CopiesSynchronous, Text: "replication is synchronous"}
+		f.Instances[0] = word(t, changed(hot, func(s *agent.Snapshot) {
+			s.Fencing = agent.FencingState{On: true, Role: "node_a", LockedOut: []string{"node_b"}, Epoch: s.Epoch, At: noon, Seconds: 0.012}
+		}), "n1", 3*time.Second)
+	})
+	add("unfenced", func(f *status.Facts) { // the holder is at a new epoch and has not locked the others out yet
+		f.Replication = sqlstore.Replication{Copies: sqlstore.CopiesNone, Text: "one server without a replica"}
+		f.Instances[0] = word(t, changed(hot, func(s *agent.Snapshot) {
+			s.Fencing = agent.FencingState{On: true, Role: "node_a", LockedOut: []string{"node_b"}, Epoch: s.Epoch - 1, Error: "the database does not answer"}
+		}), "n1", 3*time.Second)
+	})
+	add("asynchronous", func(f *status.Facts) {
+		f.Replication = sqlstore.Replication{Copies: sqlstore.CopiesAsynchronous, Text: "replication is asynchronous", Raise: "set synchronous_standby_names"}
+	})
 	add("duplicate", func(f *status.Facts) { f.Instances = append(f.Instances, word(t, cold, "n3", time.Second)) })
 	add("restarted", func(f *status.Facts) {
 		f.Observation.Record.Nonce = "n0"
@@ -157,7 +172,7 @@ func TestOverviewOfEverySituation(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, "overview-"+name+".json", string(body)+"\n")
-			if o.Well() != (name == "healthy") {
+			if o.Well() != slices.Contains([]string{"healthy", "fenced", "unfenced", "asynchronous"}, name) {
 				t.Errorf("well: %t", o.Well())
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hotcold/hotcold/internal/agent"
+	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 // WriteTable writes the overview for a person.
@@ -53,6 +54,26 @@ func (o Overview) writeHead(b *bufio.Writer, s Style) {
 	if t := o.Timing; t != nil {
 		labelled(b, s, "takeover", cell{fmt.Sprintf("at most %s after the holder's machine dies, plus the node's own start (renewed every %s, wait %s)",
 			spanAbove(fromSeconds(t.TakeoverSeconds)), Span(fromSeconds(t.UpdateSeconds)), Span(fromSeconds(t.WaitSeconds))), plain})
+	}
+	o.writeGuarantee(b, s)
+}
+
+// writeGuarantee tells how far the promise goes, and who is locked out of the database.
+func (o Overview) writeGuarantee(b *bufio.Writer, s Style) {
+	if g := o.Guarantee; g != nil {
+		tone := plain
+		if g.Level == sqlstore.LevelC {
+			tone = bad
+		}
+		labelled(b, s, "guarantee", cell{oneLine(g.String()), tone})
+	}
+	switch f := o.Fencing; {
+	case f == nil:
+	case f.Error != "":
+		labelled(b, s, "fencing", cell{oneLine("the others could not be locked out of the database: " + f.Error), bad})
+	case f.Epoch != 0:
+		text := fmt.Sprintf("%s locked out of the database at epoch %d, %s let in", list(f.LockedOut), f.Epoch, f.Role)
+		labelled(b, s, "fencing", cell{oneLine(text), plain})
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -46,6 +47,8 @@ func hotSnapshot(now clock.Reading) agent.Snapshot {
 		Node: agent.Node{Preset: "corda", PID: 4720, Started: noon.Add(-11 * time.Minute), Ready: noon.Add(-10 * time.Minute),
 			Healthy: true, Restarts: 1, LastExit: "exit code 1", LastLine: "Address already in use", StartSeconds: 42.5, KillSeconds: 0.02},
 		Database: agent.Database{Kind: "postgres", Reachable: true, LastAnswer: noon, Incarnation: "7301/3", RoundTripSeconds: 0.0012},
+		Guarantee: sqlstore.Guarantee{Level: sqlstore.LevelB, Text: "replication is synchronous", Raise: "hotcold.database.fencing makes it A",
+			Replication: sqlstore.Replication{Copies: sqlstore.CopiesSynchronous, Text: "replication is synchronous"}},
 		Counters: agent.Counters{Renewals: 300, RenewalFailures: 2, Looks: 40, Claims: 1, Fences: 0, NodeStarts: 2, NodeExits: 1, ClockJumps: 1},
 	}
 }

@@ -65,7 +65,7 @@ func (c postgresCopies) judge() Replication {
 		r.Raise = "set synchronous_standby_names, so that a commit waits for a standby"
 	default:
 		r.Copies = CopiesNone
-		r.Text = "one server without a replica: none is connected, and no slot waits for one"
+		r.Text = "one server without a replica"
 	}
 	return r
 }

@@ -120,9 +120,9 @@ func GuaranteeOf(r Replication, f Fencing) Guarantee {
 		g.Level, g.Raise = LevelA, ""
 		g.Text = "the other machines' nodes are locked out of the database; " + r.Text
 	case r.lossless() && f == FencingDue:
-		g.Level, g.Raise = LevelB, "level A holds once the holder of the lease has locked the other machines' nodes out, before its node starts"
+		g.Level, g.Raise = LevelB, "it becomes A once the holder has locked the other machines' nodes out of the database"
 	case r.lossless():
-		g.Level, g.Raise = LevelB, "for level A let the holder lock the other machines' nodes out of the database: hotcold.database.fencing"
+		g.Level, g.Raise = LevelB, "hotcold.database.fencing makes it A"
 	case f == FencingDone:
 		g.Text = "the other machines' nodes are locked out of this server, and a server that was split off from it does not know; " + r.Text
 	}
@@ -133,7 +133,7 @@ func GuaranteeOf(r Replication, f Fencing) Guarantee {
 func (g Guarantee) String() string {
 	text := fmt.Sprintf("level %s: %s", g.Level, g.Text)
 	if g.Raise != "" {
-		text += " (to raise it: " + g.Raise + ")"
+		text += "; " + g.Raise
 	}
 	return text
 }

@@ -15,6 +15,11 @@ import (
 // newPostgres makes a directory, a keeper for it and a cluster in it, and starts
 // the server. After an error nothing is left.
 func newPostgres(bin string, opts []Option) (*PostgresServer, error) {
+	return makePostgres(bin, opts, (*PostgresServer).initdb)
+}
+
+// makePostgres starts a server in a directory of its own, which fill has filled.
+func makePostgres(bin string, opts []Option, fill func(*PostgresServer) error) (*PostgresServer, error) {
 	var o postgresOptions
 	for _, opt := range opts {
 		opt(&o)
@@ -42,7 +47,7 @@ func newPostgres(bin string, opts []Option) (*PostgresServer, error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	s := &PostgresServer{
-		dir: dir, bin: bin, port: port, password: rand.Text(), user: account, keeper: k, log: &logTail{},
+		dir: dir, bin: bin, port: port, password: rand.Text(), user: account, keeper: k, log: &logTail{}, ready: postgresReady,
 		settings: append([]string{
 			"port=" + strconv.Itoa(port),
 			"listen_addresses=127.0.0.1",
@@ -52,7 +57,10 @@ func newPostgres(bin string, opts []Option) (*PostgresServer, error) {
 			"logging_collector=off",
 		}, o.settings...),
 	}
-	if err := s.initdb(); err != nil {
+	if err := s.own(s.dir); err != nil {
+		return nil, errors.Join(err, s.remove())
+	}
+	if err := fill(s); err != nil {
 		return nil, errors.Join(err, s.remove())
 	}
 	if err := s.start(); err != nil {
@@ -67,18 +75,25 @@ func (s *PostgresServer) initdb() error {
 	if err := os.WriteFile(secret, []byte(s.password+"\n"), 0o600); err != nil {
 		return fmt.Errorf("write the password file of PostgreSQL: %w", err)
 	}
-	if s.user != nil {
-		for _, path := range []string{s.dir, secret} {
-			if err := os.Chown(path, int(s.user.Uid), int(s.user.Gid)); err != nil {
-				return fmt.Errorf("give PostgreSQL its directory: %w", err)
-			}
-		}
+	if err := s.own(secret); err != nil {
+		return err
 	}
 	// No sync: what is lost with the machine is lost with the test.
 	cmd := s.command("initdb", "--pgdata", filepath.Join(s.dir, "data"), "--username", postgresUser,
 		"--pwfile", secret, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("make the PostgreSQL cluster: %w: %s", err, trimmed(output))
+	}
+	return nil
+}
+
+// own gives a path to the user PostgreSQL runs as.
+func (s *PostgresServer) own(path string) error {
+	if s.user == nil {
+		return nil
+	}
+	if err := os.Chown(path, int(s.user.Uid), int(s.user.Gid)); err != nil {
+		return fmt.Errorf("give PostgreSQL its directory: %w", err)
 	}
 	return nil
 }

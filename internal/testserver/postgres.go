@@ -57,6 +57,7 @@ type PostgresServer struct {
 	user     *syscall.Credential // nil: the test's own user
 	keeper   *keeper
 	log      *logTail
+	ready    string // the line with which it says that it can be used
 
 	cmd    *exec.Cmd     // nil while the server is down
 	exited chan struct{} // closed when cmd has been waited for
@@ -74,6 +75,12 @@ func Postgres(t testing.TB, opts ...Option) *PostgresServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.endWith(t)
+	return s
+}
+
+// endWith removes the server when the test ends.
+func (s *PostgresServer) endWith(t testing.TB) {
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("end of the PostgreSQL log:\n%s", s.log)
@@ -82,7 +89,6 @@ func Postgres(t testing.TB, opts ...Option) *PostgresServer {
 			t.Error(err)
 		}
 	})
-	return s
 }
 
 // DSN returns the address of the server's first database, with user and password.
@@ -239,7 +245,7 @@ func (s *PostgresServer) start() error {
 		args = append(args, "-c", setting)
 	}
 	cmd := s.command("postgres", args...)
-	ready := s.log.expect(postgresReady)
+	ready := s.log.expect(s.ready)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)

@@ -32,7 +32,7 @@ func newWriters(t *testing.T, fencing bool) *writers {
 	w.server.Exec(t, "CREATE ROLE agents LOGIN PASSWORD 'secret'", "GRANT CREATE ON SCHEMA public TO agents",
 		"CREATE ROLE nodes", "CREATE ROLE node_a LOGIN PASSWORD 'secret' IN ROLE nodes", "CREATE ROLE node_b LOGIN PASSWORD 'secret' IN ROLE nodes",
 		"CREATE TABLE journal (n bigint GENERATED ALWAYS AS IDENTITY, writer text NOT NULL DEFAULT session_user, epoch bigint NOT NULL, others bigint)",
-		"GRANT SELECT, INSERT ON journal TO nodes")
+		"GRANT SELECT, INSERT ON journal TO nodes", "ALTER ROLE node_a SET role = nodes", "ALTER ROLE node_b SET role = nodes")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

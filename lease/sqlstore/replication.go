@@ -35,6 +35,8 @@ type Replication struct {
 	Text string `json:"text"`
 	// Raise is what would make it better; empty where nothing would.
 	Raise string `json:"raise,omitempty"`
+	// NoRoles: the database knows no roles, so that nobody can be locked out of it.
+	NoRoles bool `json:"-"`
 }
 
 // lossless tells whether no failover of the database loses an acknowledged write.
@@ -121,6 +123,8 @@ func GuaranteeOf(r Replication, f Fencing) Guarantee {
 		g.Text = "the other machines' nodes are locked out of the database; " + r.Text
 	case r.lossless() && f == FencingDue:
 		g.Level, g.Raise = LevelB, "it becomes A once the holder has locked the other machines' nodes out of the database"
+	case r.lossless() && r.NoRoles:
+		g.Level = LevelB
 	case r.lossless():
 		g.Level, g.Raise = LevelB, "hotcold.database.fencing makes it A"
 	case f == FencingDone:

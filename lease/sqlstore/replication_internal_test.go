@@ -52,6 +52,12 @@ func TestLevelAWantsBothAFenceInThisTermAndADatabaseThatLosesNothing(t *testing.
 	}
 }
 
+func TestNobodyIsToldToFenceInADatabaseWithoutRoles(t *testing.T) {
+	if g := GuaranteeOf(Replication{Copies: CopiesNone, NoRoles: true}, FencingOff); g.Level != LevelB || g.Raise != "" {
+		t.Errorf("%+v", g)
+	}
+}
+
 func TestWhatAPersonVouchesForIsSaidToBeAsserted(t *testing.T) {
 	for _, c := range assertions() {
 		if r := asserted(c); !r.Asserted || r.Copies != c || !strings.Contains(r.Text, "asserted") || (r.Raise == "") != r.lossless() {

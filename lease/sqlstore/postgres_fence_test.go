@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/testserver"
 	"github.com/hotcold/hotcold/lease"
 	"github.com/hotcold/hotcold/lease/sqlstore"
@@ -349,4 +352,32 @@ func BenchmarkFence(b *testing.B) {
 		slowest = max(slowest, n.fenced(n.fence).Took)
 	}
 	b.ReportMetric(float64(slowest.Microseconds()), "max-us")
+}
+
+// A login that the server was asked for before the fence, and that its client has not
+// finished: whether it was let in is not known until it is over.
+func TestAFenceWaitsForALoginThatIsUnderWay(t *testing.T) {
+	n := newTwoNodes(t)
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.server.Port()))
+	must(t, err)
+	defer conn.Close()
+	body := "\x00\x03\x00\x00user\x00node_b\x00database\x00postgres\x00\x00" // protocol 3.0
+	_, err = conn.Write(append([]byte{0, 0, 0, byte(4 + len(body))}, body...))
+	must(t, err)
+	must(t, conn.SetReadDeadline(clock.System().Now().Wall.Add(patience)))
+	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil { // it asks for the password
+		t.Fatal(err)
+	}
+	err = within(t, 500*time.Millisecond, func(ctx context.Context) error {
+		_, err := n.db.Fence(ctx, n.fence)
+		return err
+	})
+	if err == nil {
+		t.Error("the fence did not wait for the login")
+	}
+	must(t, conn.Close())
+	n.fenced(n.fence)
+	if n.login("node_b") {
+		t.Error("the other node gets in")
+	}
 }

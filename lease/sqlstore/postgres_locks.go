@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/hotcold/hotcold/lease"
 )
@@ -90,14 +91,32 @@ func (p postgresLocks) end(ctx context.Context, s session, f Fence, pending stri
 		return 0, 0, err
 	}
 	err = s.QueryRowContext(ctx, postgresEnd, f.Others, still).Scan(&theirs, &coming)
-	return theirs, coming, err
+	return theirs, coming, errors.Join(err, forgetWarning(s))
+}
+
+// forgetWarning: the server warns of a session that ended by itself before it could be ended. That is
+// no commit in doubt.
+func forgetWarning(s session) error {
+	own, ok := s.(*postgresSession)
+	if !ok {
+		return fmt.Errorf("the session is a %T", s)
+	}
+	return own.Raw(func(conn any) error {
+		if c, ok := conn.(*stdlib.Conn); ok {
+			takeDoubt(c.Conn())
+		}
+		return nil
+	})
 }
 
 // open also ends sessions of our own role: no node of ours is alive, and what is left of the
 // last one holds locks until the server notices that its client has gone.
 func (p postgresLocks) open(ctx context.Context, s session, f Fence) (prepared int, err error) {
+	// Only while sessions are ended are warnings kept back: those of the commit have to be heard.
 	err = p.exec(ctx, s, p.guarded(f,
+		"PERFORM pg_catalog.set_config('client_min_messages', 'error', true);",
 		"PERFORM pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = "+literal(f.Mine)+";",
+		"PERFORM pg_catalog.set_config('client_min_messages', 'notice', true);",
 		login(f.Mine, true, fmt.Sprintf("hotcold: let in at epoch %d of lease %q, held by %s", f.Epoch, f.Lease, f.Holder))))
 	if err != nil {
 		return 0, err

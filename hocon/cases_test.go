@@ -54,40 +54,62 @@ func mustJSON(t *testing.T, c *hocon.Config) string {
 // TestCases runs the tables under testdata. A case is a title after "===", a
 // text, and either the JSON it makes or every fault it has.
 func TestCases(t *testing.T) {
+	for _, c := range tableCases(t) {
+		t.Run(c.name, c.run)
+	}
+}
+
+// tableCase is one case of the tables.
+type tableCase struct {
+	name string
+	text string
+	json string // what it makes
+	want string // or its faults
+}
+
+func tableCases(t *testing.T) []tableCase {
+	t.Helper()
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("read the tables: %v, %v", files, err)
 	}
+	var out []tableCase
 	for _, file := range files {
 		table, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range strings.Split("\n"+string(table), "\n=== ")[1:] {
-			title, rest, _ := strings.Cut(c, "\n")
-			t.Run(filepath.Base(file)+"/"+title, func(t *testing.T) { runCase(t, rest) })
+		for _, part := range strings.Split("\n"+string(table), "\n=== ")[1:] {
+			title, rest, _ := strings.Cut(part, "\n")
+			c := tableCase{name: filepath.Base(file) + "/" + title}
+			in, json, ok := strings.Cut("\n"+rest, "\n--- json\n")
+			if ok {
+				c.json = strings.TrimRight(json, "\n")
+			} else if in, c.want, ok = strings.Cut("\n"+rest, "\n--- faults\n"); ok {
+				c.want = strings.TrimRight(c.want, "\n")
+			} else {
+				t.Fatalf("%s says neither json nor faults", c.name)
+			}
+			c.text = input(in)
+			out = append(out, c)
 		}
 	}
+	return out
 }
 
-func runCase(t *testing.T, text string) {
-	if in, want, ok := strings.Cut("\n"+text, "\n--- json\n"); ok {
-		got := mustJSON(t, mustLoad(t, input(in)))
-		if want = strings.TrimRight(want, "\n"); got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
+func (c tableCase) run(t *testing.T) {
+	if c.json != "" {
+		if got := mustJSON(t, mustLoad(t, c.text)); got != c.json {
+			t.Errorf("got  %s\nwant %s", got, c.json)
 		}
 		return
 	}
-	in, want, ok := strings.Cut("\n"+text, "\n--- faults\n")
-	if !ok {
-		t.Fatal("the case says neither json nor faults")
-	}
-	_, err := load(t, "t.conf", input(in))
+	_, err := load(t, "t.conf", c.text)
 	if err == nil {
 		t.Fatal("no fault was found")
 	}
-	if want = strings.TrimRight(want, "\n"); err.Error() != want {
-		t.Errorf("got\n%s\nwant\n%s", err, want)
+	if err.Error() != c.want {
+		t.Errorf("got\n%s\nwant\n%s", err, c.want)
 	}
 }
 
@@ -209,6 +231,29 @@ func TestUTF16IsNamed(t *testing.T) {
 func TestBytesThatAreNotUTF8AreReplaced(t *testing.T) {
 	if got := mustJSON(t, mustLoad(t, "a = caf\xe9 # \xff\n")); got != "{\"a\":\"caf\ufffd\"}" {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestBrokenCharactersAreCountedAsJavaDoes(t *testing.T) {
+	for text, want := range map[string]string{
+		"\xff\xff":         "\ufffd\ufffd",
+		"\xe2\x82x":        "\ufffdx",
+		"\xf0\x9f\x98x":    "\ufffdx",
+		"\xed\xa0\x80":     "\ufffd",
+		"\xc3(":            "\ufffd(",
+		"\xe2\x82\xac\x80": "\u20ac\ufffd",
+	} {
+		if got, err := mustLoad(t, "a = "+text).At("a").Text(); got != want || err != nil {
+			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestAnEscapeThatIsCutInPropertiesIsAFault(t *testing.T) {
+	_, err := load(t, "t.properties", "a = 1\nb.c = x\\u12")
+	const want = `t.properties:2:1: \u must be followed by four hex digits: write \\ for a backslash`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
 

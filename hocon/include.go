@@ -87,15 +87,17 @@ func (p *parser) includeFile(n *node, at token, target includeTarget) bool {
 		return p.fail(at.at, "%q is a URL, and only files can be included: copy it to a file", target.name)
 	}
 	names := []string{target.name}
+	lenient := !target.absolute
 	switch filepath.Ext(target.name) {
 	case ".conf", ".json", ".properties":
 	default:
 		// The one named first has the highest priority, so it is laid on last.
+		lenient = false
 		names = []string{target.name + ".properties", target.name + ".json", target.name + ".conf"}
 	}
 	found := false
 	for _, name := range names {
-		seen, ok := p.includeOne(n, at, p.resolveName(name, target.absolute))
+		seen, ok := p.includeOne(n, at, p.resolveName(name, target.absolute), lenient)
 		if !ok {
 			return false
 		}
@@ -130,7 +132,7 @@ func (p *parser) resolveNames(names []string, fromDir bool) []string {
 }
 
 // includeOne includes one file if it exists.
-func (p *parser) includeOne(n *node, at token, file string) (found, ok bool) {
+func (p *parser) includeOne(n *node, at token, file string, lenient bool) (found, ok bool) {
 	text, err := p.readFile(file)
 	if err != nil {
 		if missing(err) {
@@ -144,10 +146,11 @@ func (p *parser) includeOne(n *node, at token, file string) (found, ok bool) {
 	}
 	p.files++
 	inner := &parser{
-		src:    &source{name: file, from: append([]Pos{p.pos(at.at)}, p.src.from...)},
-		keys:   clone(p.keys),
-		prefix: len(p.keys),
-		depth:  p.depth,
+		src:     &source{name: file, from: append([]Pos{p.pos(at.at)}, p.src.from...)},
+		lenient: lenient,
+		keys:    clone(p.keys),
+		prefix:  len(p.keys),
+		depth:   p.depth,
 	}
 	before := len(p.errs)
 	root := p.reader.parse(file, text, inner)
@@ -162,7 +165,7 @@ func (p *parser) includeOne(n *node, at token, file string) (found, ok bool) {
 	}
 	n.open = n.open || root.open
 	for i := range root.obj.fields {
-		n.obj.put(&root.obj.fields[i])
+		n.obj.put(&root.obj.fields[i], false)
 	}
 	return true, true
 }

@@ -66,6 +66,12 @@ func TestInclude(t *testing.T) {
 			"x.json":       `{"j":"json","c":"json"}`,
 			"x.conf":       "c = conf",
 		}, `{"p":"props","j":"json","c":"conf"}`},
+		{"a file that is named in full is read as HOCON, whatever its ending", map[string]string{
+			"main.conf": "n = 7\ninclude \"x.properties\"\ninclude \"y.json\"", "x.properties": "a = ${n}", "y.json": "b = [1] // HOCON",
+		}, `{"n":7,"a":7,"b":[1]}`},
+		{"but inside file() its ending counts", map[string]string{
+			"main.conf": "include file(\"x.properties\")", "x.properties": "a = ${n}",
+		}, `{"a":"${n}"}`},
 		{"a name with another ending is one without", map[string]string{
 			"main.conf": `include "x.txt"`, "x.txt": "a = 1", "x.txt.conf": "b = 2",
 		}, `{"b":2}`},

@@ -145,10 +145,16 @@ func listOf(n *node) *node {
 
 // merge lays the object high over the object low. Neither is changed, and
 // fields that only one of them has are shared.
-func merge(high, low *node) *node {
+func merge(high, low *node) *node { return mergeIn(high, low, false) }
+
+func mergeIn(high, low *node, stacked bool) *node {
+	if high.sealed {
+		return high
+	}
 	c := *high
 	c.via = nil
 	c.open = high.open || low.open
+	c.sealed = low.sealed
 	c.obj = &object{fields: make([]field, 0, len(low.obj.fields)+len(high.obj.fields))}
 	for i := range low.obj.fields {
 		c.obj.add(low.obj.fields[i].through(low.via))
@@ -160,22 +166,31 @@ func merge(high, low *node) *node {
 			c.obj.add(newer)
 			continue
 		}
+		if newer.delayed() {
+			f.stack(&newer)
+			continue
+		}
 		f.older = f.older[:len(f.older):len(f.older)]
 		for _, l := range newer.older {
-			f.lay(l)
+			f.lay(l, stacked)
 		}
-		f.lay(newer.layer)
+		f.lay(newer.layer, stacked)
 	}
+	c.open = c.open && c.obj.open()
 	return &c
 }
 
 // lay puts a newer value on the field without changing any node.
-func (f *field) lay(l layer) {
-	if l.node.kind == nodeObject && f.node.kind == nodeObject {
-		f.node = merge(l.node, f.node)
+func (f *field) lay(l layer, stacked bool) {
+	if l.node.kind == nodeObject && f.node.kind == nodeObject && !l.node.sealed {
+		f.node = mergeIn(l.node, f.node, stacked || f.delayed())
 		return
 	}
-	f.hide(l.node)
+	if l.node.kind == nodeObject && !l.node.sealed {
+		c := *l.node
+		l.node = &c
+	}
+	f.beat(l.node, stacked)
 	f.older = append(f.older, f.layer)
 	f.layer = l
 }

@@ -71,14 +71,14 @@ func (r *resolver) child(items []item, key string, out []item) ([]item, bool, er
 func (r *resolver) childOfObject(it item, key string, out []item) ([]item, bool, error) {
 	f := it.node.obj.find(key)
 	if f == nil {
-		return out, false, nil
+		return out, it.node.sealed, nil
 	}
 	if !it.node.open {
 		n := f.node
 		if it.node.via != nil {
 			n = n.throughAll(it.node.via)
 		}
-		return append(out, item{node: n}), n.kind != nodeObject, nil
+		return append(out, item{node: n}), it.node.sealed || n.barrier(), nil
 	}
 	for i := r.visible(f, it.view); i < f.layers(); i++ {
 		n := f.at(i)
@@ -87,7 +87,7 @@ func (r *resolver) childOfObject(it item, key string, out []item) ([]item, bool,
 			return out, true, nil
 		}
 	}
-	return out, false, nil
+	return out, it.node.sealed, nil
 }
 
 func (r *resolver) childOfRef(it item, key string, out []item) ([]item, bool, error) {

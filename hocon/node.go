@@ -28,6 +28,14 @@ type node struct {
 	// open marks a node that holds a substitution somewhere below.
 	open bool
 
+	// stale marks an object, while it is parsed, in which a value with a
+	// substitution was beaten: open may say too much.
+	stale bool
+
+	// sealed marks an object that has beaten a value of another kind. Nothing below
+	// it merges into it, not even where a substitution copies it to.
+	sealed bool
+
 	line, col int32
 	src       *source
 	text      string  // a scalar as written; a string without quotes and escapes
@@ -123,35 +131,106 @@ func (f *field) at(i int) *node {
 }
 
 // barrier reports whether nothing below the node as a layer can count.
-func (n *node) barrier() bool { return !n.open && n.kind != nodeObject }
+func (n *node) barrier() bool {
+	if n.kind == nodeObject {
+		return n.sealed
+	}
+	return !n.open
+}
+
+// seal returns the object with nothing below it counting any more.
+func (n *node) seal() *node {
+	if n.sealed {
+		return n
+	}
+	c := *n
+	c.sealed = true
+	return &c
+}
 
 // mark returns a node that only marks where n stands.
 func (n *node) mark() *node {
 	return &node{kind: nodeNull, line: n.line, col: n.col, src: n.src}
 }
 
-// hide turns an open list below a newer object into a mark. Whatever the list
-// turns out to hold cannot count, so the reference implementation lets it go
-// before it resolves anything, unless the object is open too.
-func (f *field) hide(newer *node) {
-	if newer.kind == nodeObject && !newer.open && f.node.kind == nodeList && f.node.open {
+// delayed reports whether the field is more than its newest value: what lies
+// below may show through once it is known. The reference implementation then
+// evaluates all of it, hidden or not.
+func (f *field) delayed() bool { return len(f.older) > 0 && !f.node.barrier() }
+
+// open reports whether a substitution is among the values that count.
+func (f *field) open() bool {
+	for i := range f.layers() {
+		n := f.at(i)
+		if n.open {
+			return true
+		}
+		if n.barrier() {
+			return false
+		}
+	}
+	return false
+}
+
+// open reports whether a substitution is among the values that count.
+func (o *object) open() bool {
+	for i := range o.fields {
+		if o.fields[i].open() {
+			return true
+		}
+	}
+	return false
+}
+
+// refresh finds out anew whether a stale object is open.
+func (n *node) refresh() {
+	if n.kind != nodeObject || !n.stale {
+		return
+	}
+	n.stale = false
+	for i := range n.obj.fields {
+		n.obj.fields[i].node.refresh()
+	}
+	n.open = n.obj.open()
+}
+
+// beat marks what a newer value does to the field's value: a closed object that
+// beats something else merges with nothing below it from then on, and an open
+// list below it is let go. Whatever the list turns out to hold cannot count, so the
+// reference implementation does not resolve it, unless it is part of a stack.
+func (f *field) beat(newer *node, stacked bool) {
+	if newer.kind != nodeObject || newer.open {
+		return
+	}
+	switch {
+	case f.node.kind == nodeList && f.node.open && !stacked && !f.delayed():
 		f.node = f.node.mark()
+		newer.sealed = true
+	case f.node.barrier() && f.node.kind != nodeObject:
+		newer.sealed = true
 	}
 }
 
 // push puts a newer value on the field. An object over an object merges into it
-// at once, so nodes under construction must not be shared.
-func (f *field) push(l layer) {
+// at once, so nodes under construction must not be shared. Inside of an object
+// that is stacked on values to be resolved nothing is let go.
+func (f *field) push(l layer, stacked bool) {
 	if l.node.kind != nodeObject || f.node.kind != nodeObject {
-		f.hide(l.node)
+		f.beat(l.node, stacked)
 		f.older = append(f.older, f.layer)
 		f.layer = l
 		return
 	}
 	into := f.node
+	if l.node.sealed {
+		f.older = append(f.older, f.layer)
+		f.layer = l
+		return
+	}
 	into.open = into.open || l.node.open
+	stacked = stacked || f.delayed()
 	for i := range l.node.obj.fields {
-		into.obj.put(&l.node.obj.fields[i])
+		into.obj.put(&l.node.obj.fields[i], stacked)
 	}
 }
 
@@ -197,23 +276,35 @@ func (o *object) add(f field) *field {
 }
 
 // set puts a newer value on a key.
-func (o *object) set(key string, l layer) *field {
+func (o *object) set(key string, l layer, stacked bool) *field {
 	if f := o.find(key); f != nil {
-		f.push(l)
+		f.push(l, stacked)
 		return f
 	}
 	return o.add(field{key: key, layer: l})
 }
 
 // put puts all values of a newer field on its key, the oldest first.
-func (o *object) put(newer *field) {
+func (o *object) put(newer *field, stacked bool) {
 	f := o.find(newer.key)
 	if f == nil {
 		o.add(*newer)
 		return
 	}
-	for _, l := range newer.older {
-		f.push(l)
+	if newer.delayed() {
+		f.stack(newer)
+		return
 	}
-	f.push(newer.layer)
+	for _, l := range newer.older {
+		f.push(l, stacked)
+	}
+	f.push(newer.layer, stacked)
+}
+
+// stack puts the values of a newer field that is a stack itself on the field, each
+// as it is: what is at the top has yet to show what becomes of the others.
+func (f *field) stack(newer *field) {
+	older := make([]layer, 0, len(f.older)+1+len(newer.older))
+	f.older = append(append(append(older, f.older...), f.layer), newer.older...)
+	f.layer = newer.layer
 }

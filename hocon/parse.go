@@ -14,6 +14,10 @@ type parser struct {
 	file   string // the file's name, for includes relative to it
 	strict bool   // JSON: no comments, no bare text, no substitutions
 
+	// lenient reads HOCON whatever the name's ending. So the reference reads a file
+	// that is included by its full name from where the including one lies.
+	lenient bool
+
 	ahead token
 	have  bool
 
@@ -97,6 +101,7 @@ func (p *parser) root() *node {
 	case t.kind == tokOpenBrace:
 		p.take()
 		p.fields(n, &t)
+		n.refresh()
 		p.skipNewlines()
 		if t := p.peek(); !p.over && t.kind != tokEnd {
 			p.unexpected(t, "nothing after the '}' that closes the root object")
@@ -109,6 +114,7 @@ func (p *parser) root() *node {
 		p.unexpected(t, "a JSON object")
 	default:
 		p.fields(n, nil)
+		n.refresh()
 	}
 	return n
 }
@@ -268,7 +274,7 @@ func (p *parser) fieldValue(key token) (*node, bool) {
 	t := p.peek()
 	switch {
 	case t.kind == tokOpenBrace && !p.strict:
-		return p.value()
+		return p.piece() // nothing joins an object that follows its key at once
 	case t.kind == tokColon, !p.strict && t.kind == tokEquals:
 		p.take()
 		p.skipNewlines()
@@ -317,6 +323,7 @@ func (p *parser) plusEquals(t token) (*node, bool) {
 func (p *parser) store(n *node, key []string, value *node, t token) bool {
 	l := layer{node: value, keyLine: t.at.line, keyCol: t.at.col, keySrc: p.src}
 	into := n
+	stacked, beaten := false, n.open && !value.open
 	for ; len(key) > 1; key = key[1:] {
 		into.open = into.open || value.open
 		f := into.obj.find(key[0])
@@ -324,15 +331,18 @@ func (p *parser) store(n *node, key []string, value *node, t token) bool {
 			nested := p.node(nodeObject, t.at)
 			nested.obj = &object{}
 			nested.open = value.open
-			f = into.obj.set(key[0], layer{nested, l.keyLine, l.keyCol, l.keySrc})
+			f = into.obj.set(key[0], layer{nested, l.keyLine, l.keyCol, l.keySrc}, stacked)
 		}
+		stacked = stacked || f.delayed()
+		into.stale = into.stale || beaten
 		into = f.node
 	}
 	into.open = into.open || value.open
 	if p.strict && into.obj.find(key[0]) != nil {
 		return p.fail(t.at, "JSON allows a key only once, and this one was there before")
 	}
-	into.obj.set(key[0], l)
+	into.stale = into.stale || beaten
+	into.obj.set(key[0], l, stacked)
 	return true
 }
 

@@ -1,9 +1,6 @@
 package hocon
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // value parses one value, or several side by side.
 func (p *parser) value() (*node, bool) {
@@ -119,6 +116,7 @@ func (p *parser) nested() (*node, bool) {
 	n := p.node(nodeObject, open.at)
 	n.obj = &object{}
 	p.fields(n, &open)
+	n.refresh()
 	return n, !p.over
 }
 
@@ -223,7 +221,3 @@ func (r *ref) String() string {
 }
 
 func clone(path []string) []string { return append([]string(nil), path...) }
-
-// utf8Text makes text valid UTF-8, as the reference implementation reads it:
-// what is no character becomes U+FFFD.
-func utf8Text(text []byte) string { return strings.ToValidUTF8(string(text), "\ufffd") }

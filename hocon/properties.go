@@ -20,6 +20,9 @@ func (p *parser) properties() *node {
 		}
 	}
 	for i, e := range entries {
+		if e.fault && !p.fail(e.at, `\u must be followed by four hex digits: write \\ for a backslash`) {
+			continue
+		}
 		key := strings.Split(e.key, ".")
 		if p.depth+len(key) > p.limits.Depth {
 			p.fail(e.at, "values are nested deeper than %d levels", p.limits.Depth)
@@ -42,6 +45,7 @@ func (p *parser) properties() *node {
 type property struct {
 	key, value  string
 	at, valueAt place
+	fault       bool // an escape is not complete
 }
 
 // splitProperties reads the lines of a properties file as java.util.Properties
@@ -89,18 +93,23 @@ func splitProperty(line string, number, indent int) property {
 	if rest != "" && (rest[0] == '=' || rest[0] == ':') {
 		rest = strings.TrimLeft(rest[1:], " \t\f")
 	}
+	key, goodKey := unescapeProperty(line[:end])
+	value, goodValue := unescapeProperty(rest)
 	return property{
-		key:     unescapeProperty(line[:end]),
-		value:   unescapeProperty(rest),
+		fault:   !goodKey || !goodValue,
+		key:     key,
+		value:   value,
 		at:      place{int32(number), int32(indent + 1)},
 		valueAt: place{int32(number), int32(indent + 1 + len(line) - len(rest))},
 	}
 }
 
-func unescapeProperty(s string) string {
+// unescapeProperty undoes escapes. It reports whether they were complete.
+func unescapeProperty(s string) (string, bool) {
 	if strings.IndexByte(s, '\\') < 0 {
-		return s
+		return s, true
 	}
+	good := true
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\\' || i+1 == len(s) {
@@ -125,10 +134,10 @@ func unescapeProperty(s string) string {
 				i += size - 2
 				continue
 			}
-			b.WriteByte('u')
+			good = false
 		default:
 			b.WriteByte(s[i])
 		}
 	}
-	return b.String()
+	return b.String(), good
 }

@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"unicode/utf8"
 )
 
 // Limits bound what reading and resolving may cost, so that a small file cannot
@@ -144,14 +146,53 @@ func (r *reader) parse(file string, text []byte, p *parser) *node {
 		r.record(&Error{Pos: Pos{File: p.src.name}, Text: "want UTF-8, got UTF-16: save the file as UTF-8", IncludedFrom: p.src.from})
 		return &node{kind: nodeObject, src: p.src, obj: &object{}}
 	}
-	ext := filepath.Ext(file)
 	p.lex = lexer{text: utf8Text(text), at: place{1, 1}}
-	if ext == ".properties" {
+	ext := filepath.Ext(file)
+	if ext == ".properties" && !p.lenient {
 		return p.properties()
 	}
-	p.strict = ext == ".json"
+	p.strict = ext == ".json" && !p.lenient
 	p.lex.comments = !p.strict
 	return p.root()
+}
+
+// utf8Text makes text valid UTF-8, as Java reads it: each piece that is the
+// beginning of no character becomes one U+FFFD.
+func utf8Text(text []byte) string {
+	if utf8.Valid(text) {
+		return string(text)
+	}
+	var b strings.Builder
+	b.Grow(len(text) + 16)
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if r == utf8.RuneError && size == 1 {
+			b.WriteRune(utf8.RuneError)
+			size = badPrefix(text)
+		} else {
+			b.Write(text[:size])
+		}
+		text = text[size:]
+	}
+	return b.String()
+}
+
+// badPrefix returns how many bytes text begins with that could still have become
+// one character, and at least one.
+func badPrefix(text []byte) int {
+	if len(text) > 2 && text[0] == 0xed && text[1]&0xe0 == 0xa0 && text[2]&0xc0 == 0x80 {
+		return 3 // half of a pair of surrogates
+	}
+	if len(text) > 1 && text[0] == 0xed && text[1]&0xe0 == 0xa0 {
+		return 2
+	}
+	for n := min(3, len(text)); n > 1; n-- {
+		// A prefix that more bytes could complete is not yet a full rune.
+		if !utf8.FullRune(text[:n]) {
+			return n
+		}
+	}
+	return 1
 }
 
 // isUTF16 recognises a file in UTF-16 by its byte order mark.

@@ -19,6 +19,10 @@ func Env(lookup func(name string) (string, bool)) ResolveOption {
 // once, over the whole. The layers stay as they are. The error, if any, is of
 // type Errors.
 func Resolve(l Layers, opts ...ResolveOption) (*Config, error) {
+	return newResolver(opts).resolve(l)
+}
+
+func newResolver(opts []ResolveOption) *resolver {
 	r := &resolver{
 		env:    func(string) (string, bool) { return "", false },
 		limits: Limits{}.withDefaults(),
@@ -30,6 +34,10 @@ func Resolve(l Layers, opts ...ResolveOption) (*Config, error) {
 	for _, o := range opts {
 		o(r)
 	}
+	return r
+}
+
+func (r *resolver) resolve(l Layers) (*Config, error) {
 	r.lay(l)
 	root, err := r.value(r.root, nil)
 	if err != nil { // a circle that no substitution closes cannot be
@@ -108,6 +116,7 @@ type resolver struct {
 	steps    int
 	maxSteps int
 	made     int // bytes and elements put together so far
+	circles  int // how often a substitution was come to while being evaluated
 	stopped  bool
 }
 
@@ -321,9 +330,10 @@ func (r *resolver) items(items []item) (answer, error) {
 		case decided:
 		case val.kind != nodeObject:
 			decided = true
-			a.used = i
 			if a.node == nil {
 				a = answer{val, i + 1}
+			} else {
+				a = answer{a.node.seal(), i}
 			}
 		case a.node == nil:
 			a.node = val
@@ -331,6 +341,10 @@ func (r *resolver) items(items []item) (answer, error) {
 			return answer{&node{kind: nodeBad, src: val.src}, i + 1}, nil
 		default:
 			a.node = merge(a.node, val)
+		}
+		if !decided && a.node.sealed {
+			decided = true
+			a.used = i + 1
 		}
 		if it.node.barrier() {
 			break

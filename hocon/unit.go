@@ -52,6 +52,58 @@ func (v Value) Duration(unit time.Duration) (time.Duration, error) {
 	return time.Duration(n), nil
 }
 
+// Period is a span of the calendar, whose length depends on when it begins.
+type Period struct{ Years, Months, Days int }
+
+// String writes the period as ISO 8601 does: P1Y2M3D.
+func (p Period) String() string {
+	if p == (Period{}) {
+		return "P0D"
+	}
+	out := "P"
+	for _, part := range []struct {
+		n    int
+		unit string
+	}{{p.Years, "Y"}, {p.Months, "M"}, {p.Days, "D"}} {
+		if part.n != 0 {
+			out += strconv.Itoa(part.n) + part.unit
+		}
+	}
+	return out
+}
+
+// Period returns a span of the calendar: a whole number and a unit of d, w, m (or
+// mo) and y, or their long names, or a number of days alone.
+func (v Value) Period() (Period, error) {
+	const what = `a period such as 3d, 2 weeks, 6 months or 1y`
+	text, e := v.scalar(what)
+	if e != nil {
+		return Period{}, e
+	}
+	if v.node.kind == nodeBool {
+		return Period{}, v.want(what)
+	}
+	number, name := splitUnit(text)
+	n, err := strconv.ParseInt(number, 10, 32)
+	if err != nil {
+		return Period{}, v.Errorf("want %s, got text without a whole number", what)
+	}
+	switch name {
+	case "", "d", "day", "days":
+		return Period{Days: int(n)}, nil
+	case "w", "week", "weeks":
+		if n > math.MaxInt32/7 || n < math.MinInt32/7 {
+			return Period{}, v.Errorf("want %s, got one that is too large", what)
+		}
+		return Period{Days: int(n) * 7}, nil
+	case "m", "mo", "month", "months":
+		return Period{Months: int(n)}, nil
+	case "y", "year", "years":
+		return Period{Years: int(n)}, nil
+	}
+	return Period{}, v.Errorf("want %s, got the unit %q: it must be one of d, w, m, y", what, name)
+}
+
 // Bytes returns a size in bytes: a number and a unit such as kB (1000) or KiB, K
 // or k (1024), or a number of bytes alone.
 func (v Value) Bytes() (int64, error) {

@@ -256,6 +256,7 @@ func (v Value) Int() (int64, error) {
 	if e != nil {
 		return 0, e
 	}
+	text = trimSpace(text)
 	if v.node.kind == nodeBool || !looksNumeric(text) {
 		return 0, v.want(what)
 	}
@@ -278,6 +279,7 @@ func (v Value) Float() (float64, error) {
 	if e != nil {
 		return 0, e
 	}
+	text = trimSpace(text)
 	if v.node.kind == nodeBool || !looksNumeric(text) {
 		return 0, v.want(what)
 	}

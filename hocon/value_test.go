@@ -24,6 +24,8 @@ func read(v hocon.Value, method string) (any, error) {
 		return v.Duration(time.Millisecond)
 	case "Bytes":
 		return v.Bytes()
+	case "Period":
+		return v.Period()
 	case "Strings":
 		return v.Strings()
 	}
@@ -69,6 +71,12 @@ func TestReading(t *testing.T) {
 		{"7 nanos", "Duration", 7 * time.Nanosecond},
 		{"0.5ns", "Duration", time.Duration(0)},
 		{"-1s", "Duration", -time.Second},
+		{`" 7 "`, "Int", int64(7)},
+		{"3", "Period", hocon.Period{Days: 3}},
+		{"2 weeks", "Period", hocon.Period{Days: 14}},
+		{"6mo", "Period", hocon.Period{Months: 6}},
+		{"6m", "Period", hocon.Period{Months: 6}},
+		{"-1 year", "Period", hocon.Period{Years: -1}},
 		{"512", "Bytes", int64(512)},
 		{"512B", "Bytes", int64(512)},
 		{"1kB", "Bytes", int64(1000)},
@@ -118,6 +126,8 @@ func TestReadingFaults(t *testing.T) {
 		{"soon", "Duration", duration + ", got text without a number"},
 		{"1000000 days", "Duration", duration + ", got one that is too large"},
 		{"true", "Duration", duration + ", got true or false"},
+		{"1.5 d", "Period", "want a period such as 3d, 2 weeks, 6 months or 1y, got text without a whole number"},
+		{"1 h", "Period", `want a period such as 3d, 2 weeks, 6 months or 1y, got the unit "h": it must be one of d, w, m, y`},
 		{"5 kb", "Bytes", size + `, got the unit "kb": it must be one such as B, kB, MB, GB, KiB, MiB, GiB, K, M, G`},
 		{"1 ZB", "Bytes", size + ", got more than 8 EiB"},
 		{"8E", "Bytes", size + ", got one that is too large"},

@@ -85,6 +85,7 @@ func (r *resolver) circular(ref *node, v *view) bool {
 	for hidden := false; v != nil; v = v.up {
 		if v.ref == ref {
 			r.free = min(r.free, v.depth)
+			r.circles++
 			return !hidden
 		}
 		hidden = hidden || v.field != nil

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Brings what the tests need: a C compiler (for the race detector), PostgreSQL, MariaDB,
-# Java and the ActiveMQ Artemis broker. Quick when all is there; safe to run again
-# and from several places at once.
+# Java, the ActiveMQ Artemis broker and the reference implementation of HOCON.
+# Quick when all is there; safe to run again and from several places at once.
 #
 # On Debian and Ubuntu, as root or with sudo that asks nothing, it installs the
-# packages. Elsewhere it says what is missing and goes on. The broker comes from
+# packages. Elsewhere it says what is missing and goes on. The last two come from
 # Maven Central, or from the mirror that the settings of mvn name, into a folder of
 # this checkout.
 #
-#   HOTCOLD_CACHE   folder for the broker (default: .cache in the checkout)
+#   HOTCOLD_CACHE   folder for these two (default: .cache in the checkout)
 #
 # Exit code: 0 when all is there, 1 when something is missing.
 set -euo pipefail
@@ -21,6 +21,10 @@ readonly cache=${HOTCOLD_CACHE:-$root/.cache}
 # Maven Central publishes beside the file.
 readonly artemis_version=2.40.0
 readonly artemis_sha512=270a00dc3028fb3b93c6aa09aa3e40fbe76015029e5308e0aac241589299a72dac9bb50a10e7e86ad66185e2d8bc7224626810df12f1ee05694322054ad32700
+
+# The release that a Corda node has, and that internal/testserver looks for.
+readonly hocon_version=1.3.4
+readonly hocon_sha512=377e906a74a942d1b8865606234ac671a6d3ae476462c084aaa9e0b3d893c2a4a0421358d4bcb54919e3d906a887837e8356f07571b3c564d5cdad02b5393a68
 
 missing=()
 
@@ -43,10 +47,10 @@ has_compiler() { has gcc || has cc || has clang; }
 
 # The name differs between releases of Debian and Ubuntu.
 java_package() {
-	if apt-cache show openjdk-17-jre-headless >/dev/null 2>&1; then
-		echo openjdk-17-jre-headless
+	if apt-cache show openjdk-17-jdk-headless >/dev/null 2>&1; then
+		echo openjdk-17-jdk-headless
 	else
-		echo default-jre-headless
+		echo default-jdk-headless
 	fi
 }
 
@@ -104,8 +108,9 @@ need_packages() {
 	has_compiler || { needed+=(gcc libc6-dev) && names+=("a C compiler (gcc)"); }
 	has_postgres || { needed+=(postgresql) && names+=("PostgreSQL (initdb, postgres)"); }
 	has_mariadb || { needed+=(mariadb-server) && names+=("MariaDB (mariadbd, mariadb-install-db)"); }
-	has java || { needed+=(java) && names+=("Java 17 or newer (java)"); }
-	has_artemis || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker"); }
+	# The compiler too: the tests ask the reference implementation by a source file.
+	{ has java && has javac; } || { needed+=(java) && names+=("Java 17 or newer (java, javac)"); }
+	{ has_artemis && has_hocon; } || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker and the reference implementation of HOCON"); }
 	[[ ${#needed[@]} -eq 0 ]] && return
 	if ! can_install; then
 		missing+=("${names[@]}")
@@ -171,8 +176,30 @@ need_artemis() {
 	mv -T "$work/$artemis_name" "$cache/$artemis_name" 2>/dev/null || has_artemis
 }
 
+readonly hocon_jar=config-$hocon_version.jar
+
+has_hocon() { [[ -e $cache/$hocon_jar ]]; }
+
+need_hocon() {
+	has_hocon && return
+	local artifact=com.typesafe:config:$hocon_version
+	mkdir -p "$cache"
+	local work
+	work=$(mktemp -d "$cache/.fetch-XXXXXX")
+	say "fetching $artifact"
+	if ! fetch "$artifact" "$work"; then
+		missing+=("the reference implementation of HOCON ($artifact)")
+	elif ! echo "$hocon_sha512  $work/$hocon_jar" | sha512sum --check --quiet >&2; then
+		missing+=("the reference implementation of HOCON: what came as $artifact has another SHA-512")
+	else
+		mv -T "$work/$hocon_jar" "$cache/$hocon_jar"
+	fi
+	rm -rf "$work"
+}
+
 need_packages
 need_artemis
+need_hocon
 if [[ ${#missing[@]} -gt 0 ]]; then
 	for what in "${missing[@]}"; do
 		say "missing: $what"

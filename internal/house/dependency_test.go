@@ -34,6 +34,10 @@ func TestTestsRunTheBrokerThatTheScriptFetches(t *testing.T) {
 	if len(found) != 2 || found[1] != testserver.ArtemisVersion {
 		t.Errorf("scripts/test-deps.sh fetches %q, internal/testserver looks for %q", found, testserver.ArtemisVersion)
 	}
+	found = regexp.MustCompile(`(?m)^readonly hocon_version=(\S+)$`).FindStringSubmatch(script)
+	if len(found) != 2 || found[1] != testserver.HOCONVersion {
+		t.Errorf("scripts/test-deps.sh fetches %q, internal/testserver looks for %q", found, testserver.HOCONVersion)
+	}
 }
 
 // directDependencies returns the modules that go.mod requires without "// indirect".

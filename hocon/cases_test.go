@@ -184,8 +184,8 @@ func TestTheGuidesNodeConfIsRead(t *testing.T) {
 		// Quoted as the guide has it, a substitution is text.
 		"dataSourceProperties.dataSource.password": "${DB_PASSWORD}",
 	} {
-		if got, err := c.At(path).Text(); err != nil || got != want {
-			t.Errorf("%s: got %q, %v, want %q", path, got, err, want)
+		if got := c.At(path).Reveal(); got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func (p *parser) includeOne(n *node, at token, file string, lenient bool) (found
 	}
 	p.files++
 	inner := &parser{
-		src:     &source{name: file, from: append([]Pos{p.pos(at.at)}, p.src.from...)},
+		src:     &source{name: file, kind: p.kind, from: append([]Pos{p.pos(at.at)}, p.src.from...)},
 		lenient: lenient,
 		keys:    clone(p.keys),
 		prefix:  len(p.keys),

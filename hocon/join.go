@@ -63,9 +63,37 @@ func joinText(run []*node) *node {
 		if c.via == nil {
 			c.via = n.via
 		}
+		c.secret = c.secret || n.secret
 	}
+	c.list = parts(run)
 	return &c
 }
+
+// parts returns the pieces of a text without the spaces between them, if any came
+// from elsewhere; the origin of the others is that of the whole.
+func parts(run []*node) []*node {
+	var out []*node
+	elsewhere := false
+	for _, n := range run {
+		if n.bare && strings.TrimFunc(n.text, isSpace) == "" && n.via == nil {
+			continue
+		}
+		if n.kind == nodeString && n.list != nil && n.via == nil {
+			out = append(out, n.list...)
+		} else {
+			out = append(out, n)
+		}
+		elsewhere = elsewhere || n.via != nil || n.list != nil
+	}
+	if !elsewhere || len(out) > maxParts {
+		return nil
+	}
+	return out
+}
+
+// maxParts bounds the memory that origins take: a text of more pieces has none of
+// its own for each.
+const maxParts = 100
 
 // joinTwo joins two values that are both known. With own set, left may be
 // changed.
@@ -92,24 +120,24 @@ func joinTwo(left, right *node, own bool) (*node, *Error) {
 func appendList(left, right *node, own bool) *node {
 	if !own {
 		c := *left
-		c.list = append(make([]*node, 0, 2*(len(left.list)+len(right.list))), throughEach(left.list, left.via)...)
-		c.via = nil
+		c.list = append(make([]*node, 0, 2*(len(left.list)+len(right.list))), throughEach(left.list, left)...)
+		c.via, c.secret = nil, false
 		left = &c
 	}
-	left.list = append(left.list, throughEach(right.list, right.via)...)
+	left.list = append(left.list, throughEach(right.list, right)...)
 	left.open = left.open || right.open
 	return left
 }
 
 // throughEach keeps the substitutions that a list came through with each of its
 // elements, since the list itself is about to become part of another.
-func throughEach(list []*node, v *via) []*node {
-	if v == nil {
+func throughEach(list []*node, of *node) []*node {
+	if of.via == nil && !of.secret {
 		return list
 	}
 	out := make([]*node, len(list))
 	for i, n := range list {
-		out[i] = n.throughAll(v)
+		out[i] = n.throughAll(of.via).hidden(of.secret)
 	}
 	return out
 }
@@ -152,15 +180,15 @@ func mergeIn(high, low *node, stacked bool) *node {
 		return high
 	}
 	c := *high
-	c.via = nil
+	c.via, c.secret = nil, false
 	c.open = high.open || low.open
 	c.sealed = low.sealed
 	c.obj = &object{fields: make([]field, 0, len(low.obj.fields)+len(high.obj.fields))}
 	for i := range low.obj.fields {
-		c.obj.add(low.obj.fields[i].through(low.via))
+		c.obj.add(low.obj.fields[i].through(low))
 	}
 	for i := range high.obj.fields {
-		newer := high.obj.fields[i].through(high.via)
+		newer := high.obj.fields[i].through(high)
 		f := c.obj.find(newer.key)
 		if f == nil {
 			c.obj.add(newer)
@@ -195,11 +223,10 @@ func (f *field) lay(l layer, stacked bool) {
 	f.layer = l
 }
 
-// through returns the field with its value as seen through substitutions.
-func (f field) through(v *via) field {
-	if v != nil {
-		f.node = f.node.throughAll(v)
-	}
+// through returns the field with its value as seen through the substitutions that
+// the object around it came through.
+func (f field) through(of *node) field {
+	f.node = f.node.throughAll(of.via).hidden(of.secret)
 	return f
 }
 

@@ -7,49 +7,49 @@ import (
 	"unicode/utf8"
 )
 
-// JSON returns the value as JSON, keys in their order and numbers as written. A
-// value that does not exist is null. Secrets are in it in the clear.
-func (v Value) JSON() []byte {
-	if v.node == nil {
-		return []byte("null")
-	}
-	return appendJSON(nil, v.node)
-}
+// JSON returns the value as JSON, keys in their order, numbers as written and secrets
+// as "***". A value that does not exist is null.
+func (v Value) JSON() []byte { return appendJSON(nil, v, false) }
 
-// MarshalJSON returns the value as JSON.
+// MarshalJSON returns the value as JSON, secrets as "***".
 func (v Value) MarshalJSON() ([]byte, error) { return v.JSON(), nil }
 
-func appendJSON(b []byte, n *node) []byte {
-	switch n.kind {
-	case nodeNull:
+func appendJSON(b []byte, v Value, reveal bool) []byte {
+	n := v.at().node
+	switch {
+	case n == nil || n.kind == nodeNull:
 		return append(b, "null"...)
-	case nodeBool:
-		return append(b, n.text...)
-	case nodeNumber:
-		return append(b, jsonNumber(n.text)...)
-	case nodeString:
-		return appendJSONString(b, n.text)
-	case nodeList:
+	case n.kind == nodeList:
 		b = append(b, '[')
-		for i, element := range n.list {
+		for i := range n.list {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendJSON(b, element)
+			b = appendJSON(b, v.element(i), reveal)
 		}
 		return append(b, ']')
-	}
-	b = append(b, '{')
-	for i := range n.obj.fields {
-		f := &n.obj.fields[i]
-		if i > 0 {
-			b = append(b, ',')
+	case n.kind == nodeObject:
+		b = append(b, '{')
+		for i := range n.obj.fields {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(appendJSONString(b, n.obj.fields[i].key), ':')
+			b = appendJSON(b, v.child(&n.obj.fields[i]), reveal)
 		}
-		b = appendJSONString(b, f.key)
-		b = append(b, ':')
-		b = appendJSON(b, f.node)
+		return append(b, '}')
 	}
-	return append(b, '}')
+	text := n.text
+	if !reveal {
+		text = v.shown()
+	}
+	switch {
+	case n.kind == nodeString || !reveal && v.at().secret:
+		return appendJSONString(b, text)
+	case n.kind == nodeNumber:
+		return append(b, jsonNumber(text)...)
+	}
+	return append(b, text...)
 }
 
 // jsonNumber returns a number's text as JSON allows it: no leading zeros, a digit

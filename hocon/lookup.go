@@ -25,7 +25,8 @@ func (r *resolver) target(n *node, v *view) ([]item, error) {
 	}
 	name := strings.Join(path, ".")
 	if text, ok := r.env(name); ok {
-		return []item{{node: &node{kind: nodeString, text: text, src: &source{name: name, env: true}}}}, nil
+		secret := r.secrets.env(name) || r.secrets.along(path)
+		return []item{{node: &node{kind: nodeString, text: text, secret: secret, src: &source{name: name, kind: FromEnv}}}}, nil
 	}
 	return nil, nil
 }
@@ -78,6 +79,7 @@ func (r *resolver) childOfObject(it item, key string, out []item) ([]item, bool,
 		if it.node.via != nil {
 			n = n.throughAll(it.node.via)
 		}
+		n = n.hidden(it.node.secret)
 		return append(out, item{node: n}), it.node.sealed || n.barrier(), nil
 	}
 	for i := r.visible(f, it.view); i < f.layers(); i++ {

@@ -28,6 +28,10 @@ type node struct {
 	// open marks a node that holds a substitution somewhere below.
 	open bool
 
+	// secret marks a value that came from a secret place. It says nothing of the
+	// place where it stands now.
+	secret bool
+
 	// stale marks an object, while it is parsed, in which a value with a
 	// substitution was beaten: open may say too much.
 	stale bool
@@ -47,9 +51,9 @@ type node struct {
 
 // source is a file, or another place that values come from.
 type source struct {
-	name string
-	env  bool  // name is that of an environment variable
-	from []Pos // the include statements that led here, innermost first
+	name string     // of the file; of the variable if kind is FromEnv
+	kind OriginKind // what kind of place it is
+	from []Pos      // the include statements that led here, innermost first
 }
 
 // ref is what a substitution refers to.
@@ -71,7 +75,7 @@ type via struct {
 }
 
 func (n *node) pos() Pos {
-	if n.src.env {
+	if n.src.kind == FromEnv {
 		return Pos{}
 	}
 	return Pos{File: n.src.name, Line: int(n.line), Col: int(n.col)}
@@ -80,6 +84,16 @@ func (n *node) pos() Pos {
 // fault makes an error at the node.
 func (n *node) fault(path, text string) *Error {
 	return &Error{Pos: n.pos(), Path: path, Text: text, IncludedFrom: n.src.from}
+}
+
+// hidden returns n as a secret.
+func (n *node) hidden(secret bool) *node {
+	if !secret || n.secret {
+		return n
+	}
+	c := *n
+	c.secret = true
+	return &c
 }
 
 // through returns n as seen through the substitution at ref.
@@ -113,7 +127,7 @@ type field struct {
 }
 
 func (f *field) keyPos() Pos {
-	if f.keySrc == nil || f.keySrc.env {
+	if f.keySrc == nil || f.keySrc.kind == FromEnv {
 		return Pos{}
 	}
 	return Pos{File: f.keySrc.name, Line: int(f.keyLine), Col: int(f.keyCol)}

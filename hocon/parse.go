@@ -1,6 +1,9 @@
 package hocon
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // maxFaults is how many faults of one run are told. After so many the rest is
 // hardly news.
@@ -64,7 +67,7 @@ func (p *parser) fail(at place, format string, args ...any) bool {
 	if p.over {
 		return false
 	}
-	p.record(&Error{Pos: p.pos(at), Path: joinPath(p.keys), Text: fmt.Sprintf(format, args...), IncludedFrom: p.src.from})
+	p.record(&Error{Pos: p.pos(at), Path: p.shownPath(), Text: fmt.Sprintf(format, args...), IncludedFrom: p.src.from})
 	if p.full() {
 		p.over = true
 	}
@@ -78,8 +81,25 @@ func (p *parser) abort(at place, format string, args ...any) bool {
 	return false
 }
 
+// shownPath returns the path for a fault. Where a separator was forgotten a secret
+// may have become part of its key.
+func (p *parser) shownPath() string {
+	keys := p.keys
+	for i, key := range keys {
+		word := strings.FieldsFunc(key, isSpace)
+		if len(word) > 1 && p.secret != nil && p.secret(p.keys[:i+1]) {
+			keys = append(clone(keys[:i]), word[0]+" "+mask)
+			break
+		}
+	}
+	return joinPath(keys)
+}
+
 // unexpected records what was wanted in place of a token.
 func (p *parser) unexpected(t token, want string) bool {
+	if rules := (Secrets{Path: p.secret}); rules.along(p.keys) && t.kind != tokEnd && t.kind != tokNewline {
+		return p.fail(t.at, "what stands here cannot; it is not shown, since the key is that of a secret: put the value in double quotes")
+	}
 	if t.kind == tokBad {
 		return p.fail(t.at, "%s", p.lex.fault)
 	}
@@ -195,7 +215,7 @@ func (p *parser) unseparated(t token, in container) {
 	default:
 		want = "a comma, a new line or " + string(in)
 	}
-	if t.kind == tokColon || t.kind == tokEquals {
+	if secret := (Secrets{Path: p.secret}).along(p.keys); !secret && (t.kind == tokColon || t.kind == tokEquals) {
 		p.fail(t.at, "want %s, got %s: text that holds it must be in double quotes", want, t)
 		return
 	}

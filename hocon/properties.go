@@ -5,10 +5,14 @@ import "strings"
 // properties parses a Java properties file. Points in a key make a path; every
 // value is text. Where a key is both a value and the beginning of another key's
 // path, the longer one counts.
-func (p *parser) properties() *node {
+func (p *parser) properties() *node { return p.entries(splitProperties(p.lex.text)) }
+
+func (p *parser) entries(entries []property) *node {
 	root := p.node(nodeObject, place{1, 1})
+	if p.src.kind != FromFile {
+		root.line, root.col = 0, 0
+	}
 	root.obj = &object{}
-	entries := splitProperties(p.lex.text)
 	inner := map[string]bool{}
 	last := map[string]int{}
 	for i, e := range entries {
@@ -33,9 +37,13 @@ func (p *parser) properties() *node {
 			break
 		}
 		if !inner[e.key] && last[e.key] == i {
-			n := p.node(nodeString, e.valueAt)
+			of := *p
+			if e.src != nil {
+				of.src = e.src
+			}
+			n := of.node(nodeString, e.valueAt)
 			n.text = e.value
-			p.store(root, key, n, token{at: e.at})
+			of.store(root, key, n, token{at: e.at})
 		}
 	}
 	return root
@@ -45,7 +53,8 @@ func (p *parser) properties() *node {
 type property struct {
 	key, value  string
 	at, valueAt place
-	fault       bool // an escape is not complete
+	fault       bool    // an escape is not complete
+	src         *source // nil for that of the file
 }
 
 // splitProperties reads the lines of a properties file as java.util.Properties

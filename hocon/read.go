@@ -3,6 +3,8 @@ package hocon
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,6 +28,9 @@ type Limits struct {
 	// Substitutions that copy copies grow without bound otherwise. Default 256 MiB.
 	Output int
 
+	// File is how many bytes one file may have. Default 64 MiB.
+	File int
+
 	// IncludeDepth is how deep include statements may be nested. Default 50,
 	// the limit of the reference implementation.
 	IncludeDepth int
@@ -42,6 +47,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Depth, 1000},
 		{&l.Values, 10_000_000},
 		{&l.Output, 256 << 20},
+		{&l.File, 64 << 20},
 		{&l.IncludeDepth, 50},
 		{&l.Includes, 1000},
 	} {
@@ -55,7 +61,7 @@ func (l Limits) withDefaults() Limits {
 // Option changes how a document is read.
 type Option func(*reader)
 
-// WithReadFile sets how files are read, os.ReadFile by default. A file that
+// WithReadFile sets how files are read; by default from the file system. A file that
 // does not exist must give an error that is fs.ErrNotExist.
 func WithReadFile(read func(path string) ([]byte, error)) Option {
 	return func(r *reader) { r.readFile = read }
@@ -65,6 +71,18 @@ func WithReadFile(read func(path string) ([]byte, error)) Option {
 // first layer.
 func WithLimits(l Limits) Option {
 	return func(r *reader) { r.limits = l.withDefaults() }
+}
+
+// WithOriginKind sets what kind of place the document's values come from,
+// FromFile otherwise: FromDefault marks a file of defaults.
+func WithOriginKind(kind OriginKind) Option {
+	return func(r *reader) { r.kind = kind }
+}
+
+// WithSecretPaths sets the paths right of which a fault quotes nothing. By default
+// they are those of DefaultSecrets. See WithSecrets for what is resolved.
+func WithSecretPaths(secret func(keys []string) bool) Option {
+	return func(r *reader) { r.secret = secret }
 }
 
 // WithDir sets the directory that include file("x") starts from, which for a
@@ -105,6 +123,8 @@ type reader struct {
 	readFile func(string) ([]byte, error)
 	dir      string
 	limits   Limits
+	kind     OriginKind
+	secret   func(keys []string) bool
 
 	values int
 	files  int      // included so far
@@ -113,7 +133,8 @@ type reader struct {
 }
 
 func newReader(opts []Option) *reader {
-	r := &reader{readFile: os.ReadFile, limits: Limits{}.withDefaults()}
+	r := &reader{limits: Limits{}.withDefaults(), secret: DefaultSecrets().Path}
+	r.readFile = r.readLimited
 	for _, o := range opts {
 		o(r)
 	}
@@ -130,7 +151,7 @@ func (r *reader) record(e *Error) {
 func (r *reader) full() bool { return len(r.errs) >= maxFaults }
 
 func (r *reader) document(name string, text []byte) (*Document, error) {
-	root := r.parse(name, text, &parser{src: &source{name: name}})
+	root := r.parse(name, text, &parser{src: &source{name: name, kind: r.kind}})
 	if err := r.errs.or(); err != nil {
 		return nil, err
 	}
@@ -142,6 +163,10 @@ func (r *reader) parse(file string, text []byte, p *parser) *node {
 	r.stack = append(r.stack, filepath.Clean(file))
 	defer func() { r.stack = r.stack[:len(r.stack)-1] }()
 	p.reader, p.file = r, file
+	if len(text) > r.limits.File {
+		r.record(&Error{Pos: Pos{File: p.src.name}, Text: errFileSize(r.limits.File).Error(), IncludedFrom: p.src.from})
+		return &node{kind: nodeObject, src: p.src, obj: &object{}}
+	}
 	if isUTF16(text) {
 		r.record(&Error{Pos: Pos{File: p.src.name}, Text: "want UTF-8, got UTF-16: save the file as UTF-8", IncludedFrom: p.src.from})
 		return &node{kind: nodeObject, src: p.src, obj: &object{}}
@@ -194,6 +219,27 @@ func badPrefix(text []byte) int {
 	}
 	return 1
 }
+
+// readLimited reads a file, and not the whole of one that is larger than any
+// configuration: a device or the image of a disk may have been named by mistake.
+func (r *reader) readLimited(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size := int64(bytes.MinRead)
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		size += min(info.Size(), int64(r.limits.File)+1)
+	}
+	b := bytes.NewBuffer(make([]byte, 0, size))
+	if _, err := b.ReadFrom(io.LimitReader(f, int64(r.limits.File)+1)); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func errFileSize(limit int) error { return fmt.Errorf("the file is larger than %d bytes", limit) }
 
 // isUTF16 recognises a file in UTF-16 by its byte order mark.
 func isUTF16(text []byte) bool {

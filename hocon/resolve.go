@@ -15,6 +15,11 @@ func Env(lookup func(name string) (string, bool)) ResolveOption {
 	return func(r *resolver) { r.env = lookup }
 }
 
+// WithSecrets sets what is a secret, DefaultSecrets otherwise.
+func WithSecrets(s Secrets) ResolveOption {
+	return func(r *resolver) { r.secrets = s }
+}
+
 // Resolve lays the layers over each other and then resolves every substitution,
 // once, over the whole. The layers stay as they are. The error, if any, is of
 // type Errors.
@@ -30,6 +35,8 @@ func newResolver(opts []ResolveOption) *resolver {
 		fields: map[fieldKey]answer{},
 		told:   map[*node]bool{},
 		free:   noView,
+
+		secrets: DefaultSecrets(),
 	}
 	for _, o := range opts {
 		o(r)
@@ -49,7 +56,7 @@ func (r *resolver) resolve(l Layers) (*Config, error) {
 	if err := r.errs.or(); err != nil {
 		return nil, err
 	}
-	return &Config{root: root}, nil
+	return &Config{root: root, secrets: r.secrets}, nil
 }
 
 // lay makes one tree of the layers, which it does not change.
@@ -102,6 +109,8 @@ type resolver struct {
 	limits Limits
 	errs   Errors
 	told   map[*node]bool
+
+	secrets Secrets
 
 	// memo and fields keep what was evaluated, but only answers that did not
 	// depend on the view: without them a chain of pairs costs two to its length.
@@ -367,7 +376,8 @@ func (r *resolver) reference(n *node, v *view) (*node, error) {
 	case a.node != nil && a.node.kind == nodeBad:
 		return a.node, nil
 	case a.node != nil:
-		return a.node.through(n), nil
+		secret := r.secrets.along(n.ref.path) || n.ref.prefix > 0 && r.secrets.along(n.ref.path[n.ref.prefix:])
+		return a.node.through(n).hidden(secret), nil
 	case n.ref.optional:
 		return nil, nil
 	case err != nil && !closes(err, n):

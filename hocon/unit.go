@@ -31,7 +31,7 @@ func (v Value) Duration(unit time.Duration) (time.Duration, error) {
 	if e != nil {
 		return 0, e
 	}
-	if v.node.kind == nodeBool {
+	if v.at().node.kind == nodeBool {
 		return 0, v.want(what)
 	}
 	number, name := splitUnit(text)
@@ -41,7 +41,7 @@ func (v Value) Duration(unit time.Duration) (time.Duration, error) {
 	if name != "" {
 		known, ok := timeUnit(name)
 		if !ok {
-			return 0, v.Errorf("want %s, got the unit %q: it must be one of ns, us, ms, s, m, h, d", what, name)
+			return 0, v.Errorf("want %s, got the unit %q: it must be one of ns, us, ms, s, m, h, d", what, v.hide(name))
 		}
 		unit = known
 	}
@@ -80,7 +80,7 @@ func (v Value) Period() (Period, error) {
 	if e != nil {
 		return Period{}, e
 	}
-	if v.node.kind == nodeBool {
+	if v.at().node.kind == nodeBool {
 		return Period{}, v.want(what)
 	}
 	number, name := splitUnit(text)
@@ -101,7 +101,7 @@ func (v Value) Period() (Period, error) {
 	case "y", "year", "years":
 		return Period{Years: int(n)}, nil
 	}
-	return Period{}, v.Errorf("want %s, got the unit %q: it must be one of d, w, m, y", what, name)
+	return Period{}, v.Errorf("want %s, got the unit %q: it must be one of d, w, m, y", what, v.hide(name))
 }
 
 // Bytes returns a size in bytes: a number and a unit such as kB (1000) or KiB, K
@@ -112,7 +112,7 @@ func (v Value) Bytes() (int64, error) {
 	if e != nil {
 		return 0, e
 	}
-	if v.node.kind == nodeBool {
+	if v.at().node.kind == nodeBool {
 		return 0, v.want(what)
 	}
 	number, name := splitUnit(text)
@@ -121,7 +121,7 @@ func (v Value) Bytes() (int64, error) {
 	}
 	base, power, ok := sizeUnit(name)
 	if !ok {
-		return 0, v.Errorf("want %s, got the unit %q: it must be one such as B, kB, MB, GB, KiB, MiB, GiB, K, M, G", what, name)
+		return 0, v.Errorf("want %s, got the unit %q: it must be one such as B, kB, MB, GB, KiB, MiB, GiB, K, M, G", what, v.hide(name))
 	}
 	if power > 6 && strings.Trim(number, "+-0.") != "" {
 		return 0, v.Errorf("want %s, got more than 8 EiB", what)

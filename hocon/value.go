@@ -25,11 +25,14 @@ func (k Kind) String() string { return kindOf(&node{kind: nodeKind(k)}) }
 // Config is a resolved tree. It never changes, so any number of goroutines may
 // read it.
 type Config struct {
-	root *node
+	root    *node
+	secrets Secrets
 }
 
 // Root returns the root object.
-func (c *Config) Root() Value { return Value{node: c.root, within: c.root} }
+func (c *Config) Root() Value {
+	return Value{&spot{node: c.root, within: c.root, config: c, secret: c.root.secret}}
+}
 
 // At returns the value at a dotted path, in which quoted parts may hold points:
 // dataSourceProperties."dataSource.url". A whole number picks an element of a
@@ -39,7 +42,7 @@ func (c *Config) At(path string) Value {
 	v := c.Root()
 	keys, err := splitPath(path)
 	if err != nil {
-		return Value{within: c.root, step: &step{key: path}}
+		return v.below(path, nil)
 	}
 	for _, key := range keys {
 		v = v.Get(key)
@@ -47,46 +50,72 @@ func (c *Config) At(path string) Value {
 	return v
 }
 
-// MarshalJSON returns the tree as JSON, keys in their order, numbers as written.
+// MarshalJSON returns the tree as JSON, keys in their order, numbers as written and
+// secrets as ***.
 func (c *Config) MarshalJSON() ([]byte, error) { return c.Root().JSON(), nil }
+
+// String returns the tree as JSON, secrets as ***.
+func (c *Config) String() string { return c.Root().String() }
+
+// Format prints the tree as JSON, secrets as ***, whatever the verb.
+func (c *Config) Format(f fmt.State, verb rune) { printMasked(f, verb, c.String()) }
 
 // Value is one value of a resolved tree, or the lack of one: then Exists is
 // false, Pos is where the enclosing object opens, and every reading method
 // returns an error which says that the key is missing.
 type Value struct {
+	// A pointer to pointers: package fmt calls no methods on what an unexported
+	// field holds, and under a verb of the wrong type it follows the first pointer.
+	spot *spot
+}
+
+// spot is a place in a tree, and what stands there.
+type spot struct {
+	key    string
+	up     *spot
 	node   *node
 	within *node  // the nearest object or list that exists
 	field  *field // the field that holds the value, if one does
-	step   *step
-	via    *via // what the enclosing values came through
+	via    *via   // what the enclosing values came through
+	config *Config
+	secret bool
 }
 
-// step is the last part of a value's path.
-type step struct {
-	key string
-	up  *step
-}
-
-func (s *step) path() []string {
-	if s == nil {
-		return nil
+// at returns the place, which is nowhere for the zero Value.
+func (v Value) at() *spot {
+	if v.spot == nil {
+		return &spot{}
 	}
-	return append(s.up.path(), s.key)
+	return v.spot
+}
+
+// path returns the keys from the root.
+func (s *spot) path() []string {
+	n := 0
+	for at := s; at.up != nil; at = at.up {
+		n++
+	}
+	keys := make([]string, n)
+	for at := s; at.up != nil; at = at.up {
+		n--
+		keys[n] = at.key
+	}
+	return keys
 }
 
 // Exists reports whether there is a value. A null exists.
-func (v Value) Exists() bool { return v.node != nil }
+func (v Value) Exists() bool { return v.at().node != nil }
 
 // Kind returns the type of the value as it was written, Null if there is none.
 func (v Value) Kind() Kind {
-	if v.node == nil {
+	if v.at().node == nil {
 		return Null
 	}
-	return Kind(v.node.kind)
+	return Kind(v.at().node.kind)
 }
 
 // Path returns the path from the root in a form that At reads.
-func (v Value) Path() string { return joinPath(v.step.path()) }
+func (v Value) Path() string { return joinPath(v.at().path()) }
 
 // Pos returns where the value's text stands. A value from the environment has
 // the place of the substitution that asked for it.
@@ -97,14 +126,14 @@ func (v Value) Pos() Pos {
 
 // place returns the position and the include statements that led to its file.
 func (v Value) place() (Pos, []Pos) {
-	n := v.node
+	n := v.at().node
 	if n == nil {
-		n = v.within
+		n = v.at().within
 	}
 	if n == nil {
 		return Pos{}, nil
 	}
-	if !n.src.env {
+	if n.src.kind != FromEnv {
 		return n.pos(), n.src.from
 	}
 	for at := n.via; at != nil; at = at.next {
@@ -116,33 +145,52 @@ func (v Value) place() (Pos, []Pos) {
 // KeyPos returns where the value's key stands. Elements of a list and the root
 // have none: they return the place of the value.
 func (v Value) KeyPos() Pos {
-	if v.field == nil {
+	if v.at().field == nil {
 		return v.Pos()
 	}
-	return v.field.keyPos()
+	return v.at().field.keyPos()
 }
 
 // Get returns the value under one key, which is not read as a path. On a list a
 // whole number picks an element.
 func (v Value) Get(key string) Value {
-	child := Value{within: v.within, step: &step{key, v.step}}
-	if v.node == nil {
-		return child
-	}
-	child.via = joinVia(v.via, v.node.via)
-	switch v.node.kind {
-	case nodeObject:
-		child.within = v.node
-		if f := v.node.obj.find(key); f != nil {
-			child.field, child.node = f, f.node
-		}
-	case nodeList:
-		child.within = v.node
-		if i, err := strconv.ParseUint(key, 10, 31); err == nil && int(i) < len(v.node.list) {
-			child.node = v.node.list[i]
+	if v.at().node != nil && v.at().node.kind == nodeObject {
+		if f := v.at().node.obj.find(key); f != nil {
+			return v.child(f)
 		}
 	}
-	return child
+	if v.at().node != nil && v.at().node.kind == nodeList {
+		if i, err := strconv.ParseUint(key, 10, 31); err == nil && int(i) < len(v.at().node.list) {
+			return v.element(int(i))
+		}
+	}
+	return v.below(key, nil)
+}
+
+// child returns the value of one of the object's fields.
+func (v Value) child(f *field) Value {
+	c := v.below(f.key, f.node)
+	c.spot.field = f
+	return c
+}
+
+// element returns an element of the list.
+func (v Value) element(i int) Value { return v.below(strconv.Itoa(i), v.at().node.list[i]) }
+
+// below returns the value under a key, n, which is nil where there is none.
+func (v Value) below(key string, n *node) Value {
+	at := v.at()
+	c := &spot{key: key, up: at, node: n, within: at.within, config: at.config, secret: at.secret || n != nil && n.secret}
+	if !c.secret && at.config != nil && at.config.secrets.Path != nil {
+		c.secret = at.config.secrets.path(c.path())
+	}
+	if at.node != nil {
+		c.via = joinVia(at.via, at.node.via)
+		if at.node.kind >= nodeList {
+			c.within = at.node
+		}
+	}
+	return Value{c}
 }
 
 // joinVia puts one chain of substitutions before another.
@@ -159,43 +207,67 @@ func joinVia(outer, inner *via) *via {
 // Keys returns the keys of an object in the order in which they first appeared,
 // those of the lowest layer before the others. It is nil for other kinds.
 func (v Value) Keys() []string {
-	if v.node == nil || v.node.kind != nodeObject {
+	if v.at().node == nil || v.at().node.kind != nodeObject {
 		return nil
 	}
-	keys := make([]string, len(v.node.obj.fields))
+	keys := make([]string, len(v.at().node.obj.fields))
 	for i := range keys {
-		keys[i] = v.node.obj.fields[i].key
+		keys[i] = v.at().node.obj.fields[i].key
 	}
 	return keys
 }
 
-// Origin says where a value came from.
-type Origin struct {
-	Pos     Pos    // where the final text stands; the zero Pos if in the environment
-	EnvName string // the environment variable that held the text, if one did
-	Via     []Pos  // each substitution it came through, the outermost first
-	Shadows []Pos  // the earlier values that it beat, the nearest first
+// IsSecret reports whether the value is a secret by the rules of WithSecrets.
+func (v Value) IsSecret() bool { return v.at().secret }
+
+// Reveal returns the text of a scalar, and JSON of a list or an object, with every
+// secret in the clear. It is the only way to the text of a secret. A value that does
+// not exist, and null, give the empty text.
+func (v Value) Reveal() string {
+	switch {
+	case v.at().node == nil || v.at().node.kind == nodeNull:
+		return ""
+	case v.at().node.kind <= nodeString:
+		return v.at().node.text
+	}
+	return string(appendJSON(nil, v, true))
 }
 
-// Origin returns where the value came from.
-func (v Value) Origin() Origin {
-	var o Origin
-	if v.node == nil {
-		return o
+// Secret hides what Reveal returns.
+func (v Value) Secret() Secret { return NewSecret(v.Reveal()) }
+
+// String returns the text of a scalar, and JSON of a list or an object, secrets as
+// ***.
+func (v Value) String() string {
+	switch {
+	case v.at().node == nil:
+		return ""
+	case v.at().node.kind <= nodeString:
+		return v.shown()
 	}
-	o.Pos = v.node.pos()
-	if v.node.src.env {
-		o.EnvName = v.node.src.name
+	return string(v.JSON())
+}
+
+// shown is a scalar's text, masked.
+func (v Value) shown() string {
+	switch {
+	case v.at().node.kind == nodeNull:
+		return "null"
+	case v.at().secret:
+		return mask
 	}
-	for at := joinVia(v.via, v.node.via); at != nil; at = at.next {
-		o.Via = append(o.Via, at.node.pos())
+	return maskURL(v.at().node.text)
+}
+
+// Format prints what String returns, whatever the verb.
+func (v Value) Format(f fmt.State, verb rune) { printMasked(f, verb, v.String()) }
+
+// hide returns a part of the value's text for an error, unless it is a secret.
+func (v Value) hide(text string) string {
+	if v.at().secret {
+		return mask
 	}
-	if v.field != nil {
-		for i := len(v.field.older) - 1; i >= 0; i-- {
-			o.Shadows = append(o.Shadows, v.field.older[i].node.pos())
-		}
-	}
-	return o
+	return text
 }
 
 // Errorf makes an error at the value's position and path. Its text should say
@@ -207,7 +279,7 @@ func (v Value) Errorf(format string, args ...any) *Error {
 
 // want makes the error of a value that is of another kind.
 func (v Value) want(what string) *Error {
-	if v.node == nil {
+	if v.at().node == nil {
 		return v.Errorf("want %s, but the key is missing", what)
 	}
 	return v.Errorf("want %s, got %s", what, v.Kind())
@@ -215,19 +287,28 @@ func (v Value) want(what string) *Error {
 
 // scalar returns the text of a value that is a number, text, true or false.
 func (v Value) scalar(what string) (string, *Error) {
-	if v.node == nil || v.node.kind == nodeNull || v.node.kind > nodeString {
+	if v.at().node == nil || v.at().node.kind == nodeNull || v.at().node.kind > nodeString {
 		return "", v.want(what)
 	}
-	return v.node.text, nil
+	return v.at().node.text, nil
 }
 
-// Text returns text, or a number, true or false as it was written.
+// Text returns text, or a number, true or false as it was written. Of a secret it
+// returns an error: see Reveal.
 func (v Value) Text() (string, error) {
-	text, e := v.scalar("text")
+	text, e := v.text()
 	if e != nil {
 		return "", e
 	}
 	return text, nil
+}
+
+func (v Value) text() (string, *Error) {
+	text, e := v.scalar("text")
+	if e == nil && v.at().secret {
+		e = v.Errorf("is a secret, and is not wanted in the clear here")
+	}
+	return text, e
 }
 
 // Bool returns true or false. The texts true, yes, on, false, no and off count
@@ -238,7 +319,7 @@ func (v Value) Bool() (bool, error) {
 	if e != nil {
 		return false, e
 	}
-	if v.node.kind != nodeNumber {
+	if v.at().node.kind != nodeNumber {
 		switch text {
 		case "true", "yes", "on":
 			return true, nil
@@ -257,7 +338,7 @@ func (v Value) Int() (int64, error) {
 		return 0, e
 	}
 	text = trimSpace(text)
-	if v.node.kind == nodeBool || !looksNumeric(text) {
+	if v.at().node.kind == nodeBool || !looksNumeric(text) {
 		return 0, v.want(what)
 	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
@@ -280,7 +361,7 @@ func (v Value) Float() (float64, error) {
 		return 0, e
 	}
 	text = trimSpace(text)
-	if v.node.kind == nodeBool || !looksNumeric(text) {
+	if v.at().node.kind == nodeBool || !looksNumeric(text) {
 		return 0, v.want(what)
 	}
 	f, err := strconv.ParseFloat(text, 64)
@@ -294,16 +375,16 @@ func (v Value) Float() (float64, error) {
 // counts as one, in the order of the numbers: this is how a list is written in a
 // properties file.
 func (v Value) List() ([]Value, error) {
-	list := v
-	if v.node != nil && v.node.kind == nodeObject {
-		list.node = listOf(v.node)
+	n := v.at().node
+	if n != nil && n.kind == nodeObject {
+		n = listOf(n)
 	}
-	if v.node == nil || list.node.kind != nodeList {
+	if n == nil || n.kind != nodeList {
 		return nil, v.want("a list")
 	}
-	out := make([]Value, len(list.node.list))
+	out := make([]Value, len(n.list))
 	for i := range out {
-		out[i] = list.Get(strconv.Itoa(i))
+		out[i] = v.below(strconv.Itoa(i), n.list[i])
 	}
 	return out, nil
 }
@@ -318,7 +399,7 @@ func (v Value) Strings() ([]string, error) {
 	var errs Errors
 	out := make([]string, len(list))
 	for i, element := range list {
-		text, e := element.scalar("text")
+		text, e := element.text()
 		if e != nil {
 			errs = append(errs, e)
 		}

@@ -107,7 +107,7 @@ func (d *decoder) nodeProperty(name string) string {
 	if !written(v) {
 		return ""
 	}
-	text, err := v.Text()
+	text, err := unmasked(v)
 	if err != nil {
 		return ""
 	}
@@ -128,7 +128,7 @@ func (d *decoder) nodeURL() hocon.Value {
 
 // open turns an address into what a driver is opened with. No fault quotes the address: it may hold a password.
 func (d *decoder) open(v hocon.Value, l login) Database {
-	text, err := v.Text()
+	text, err := unmasked(v)
 	if err != nil {
 		d.fail(err)
 		return Database{}

@@ -203,7 +203,7 @@ func (d *decoder) environment(path string) map[string]Secret {
 		}
 		for _, name := range v.Keys() {
 			item := v.Get(name)
-			text, err := item.Text()
+			text, err := unmasked(item)
 			switch {
 			case err != nil:
 				d.fail(err)
@@ -225,13 +225,21 @@ func (d *decoder) environment(path string) map[string]Secret {
 	return env
 }
 
+// unmasked reads a text that may be a secret. What is made of it must not be shown but as a Secret.
+func unmasked(v hocon.Value) (string, error) {
+	if v.IsSecret() && (v.Kind() == hocon.String || v.Kind() == hocon.Number || v.Kind() == hocon.Bool) {
+		return v.Reveal(), nil
+	}
+	return v.Text()
+}
+
 // secret reads a text that is never shown.
 func (d *decoder) secret(path string) Secret {
 	_, v := d.setting(path)
 	if !written(v) {
 		return Secret{}
 	}
-	text, err := v.Text()
+	text, err := unmasked(v)
 	d.fail(err)
 	secret := NewSecret(text)
 	d.show(path, secret)

@@ -45,7 +45,7 @@ func (d *decoder) lintText(v hocon.Value) {
 			d.lintText(item)
 		}
 	case hocon.String:
-		if text, err := v.Text(); err == nil && strings.Contains(text, "${") {
+		if text, err := unmasked(v); err == nil && strings.Contains(text, "${") {
 			d.warn(v, "holds the text ${: nothing is substituted inside quotes; write ${NAME} without quotes, as in ${HOST}\":\"${PORT}")
 		}
 	}

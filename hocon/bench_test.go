@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/hotcold/hotcold/hocon"
 )
@@ -81,6 +82,45 @@ func BenchmarkSubstitutions(b *testing.B) {
 			b.Fatal(err)
 		}
 		if _, err := hocon.Resolve(hocon.Layers{doc}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAgainstEncodingJSON reads the same 10 MB with both in turn and reports
+// how many times longer this package takes. The aim is below 4.
+func BenchmarkAgainstEncodingJSON(b *testing.B) {
+	text := bigJSON(benchSize)
+	var ours, theirs time.Duration
+	for b.Loop() {
+		start := time.Now()
+		var out any
+		if err := json.Unmarshal(text, &out); err != nil {
+			b.Fatal(err)
+		}
+		theirs += time.Since(start)
+		start = time.Now()
+		doc, err := hocon.Parse("big.conf", text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := hocon.Resolve(hocon.Layers{doc}); err != nil {
+			b.Fatal(err)
+		}
+		ours += time.Since(start)
+	}
+	b.ReportMetric(float64(ours)/float64(theirs), "times-encoding/json")
+}
+
+// BenchmarkNodeConf reads what a Corda node has. The aim is below a millisecond.
+func BenchmarkNodeConf(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		doc, err := hocon.Parse("node.conf", []byte(guide))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := hocon.Resolve(hocon.Layers{doc}, hocon.Env(guideEnv)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -84,3 +84,87 @@ func wantSameAsJSON(t *testing.T, c *hocon.Config) {
 		t.Fatalf("got  %s\nthen %s, %v", text, again, err)
 	}
 }
+
+// FuzzResolve lays two texts over each other, and asks of the result all that can
+// be asked. Whatever the texts are: nothing panics, the rendering reads back, no
+// tree differs from itself, and a secret is not shown.
+func FuzzResolve(f *testing.F) {
+	f.Add("a = ${b}, b { c = 1 }", "b { d = ${?a.c} }")
+	f.Add("a = text, a { b = [1] }, a.b += ${?a.c}", "a = 5, x = ${password}, password = p")
+	f.Add("dataSourceProperties.a.b = 1, l = [{ x = ${?y} }] ${?l}", "l { 0 = a }, y = 1.50")
+	limits := hocon.WithLimits(hocon.Limits{Depth: 100, Values: 5_000, Output: 1 << 18, Includes: 5})
+	none := hocon.WithReadFile(func(string) ([]byte, error) { return nil, fs.ErrNotExist })
+	f.Fuzz(func(t *testing.T, high, low string) {
+		var layers hocon.Layers
+		for _, text := range []string{high, low} {
+			doc, err := hocon.Parse("t.conf", []byte(text), limits, none)
+			if err != nil {
+				wantPlaces(t, err)
+				return
+			}
+			layers = append(layers, doc)
+		}
+		c, err := hocon.Resolve(layers, hocon.Env(environment))
+		if err != nil {
+			wantPlaces(t, err)
+			return
+		}
+		if changes := hocon.Diff(c, c); len(changes) > 0 {
+			t.Fatalf("differs from itself: %v", changes)
+		}
+		var out any
+		var warnings hocon.Errors
+		_ = c.Decode(&out, hocon.Strict, hocon.Warn(&warnings)) // a secret is a fault here
+		back, err := load(t, "t.conf", c.Render(hocon.RenderOptions{Reveal: true, Comments: true}))
+		if err != nil {
+			t.Fatalf("read back: %v", err)
+		}
+		if back.Root().Reveal() != c.Root().Reveal() {
+			t.Fatalf("got  %s\nthen %s", c.Root().Reveal(), back.Root().Reveal())
+		}
+	})
+}
+
+// FuzzProperties feeds arbitrary properties files: each key of the result leads to
+// text, and the tree reads back.
+func FuzzProperties(f *testing.F) {
+	f.Add("a.b=1\na=2\n\\u0041 = \\\n  x")
+	f.Add("\ufeff# c\r\n!x\rk\\ ey:\tv\\\\\n..=\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		doc, err := hocon.Parse("t.properties", []byte(text), hocon.WithLimits(hocon.Limits{Depth: 200}))
+		if err != nil {
+			wantPlaces(t, err)
+			return
+		}
+		c, err := hocon.Resolve(hocon.Layers{doc})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantSameAsJSON(t, c)
+	})
+}
+
+// FuzzReading asks one scalar for values of every type, and a path for its value.
+func FuzzReading(f *testing.F) {
+	for _, seed := range []string{"20s", "1.5 MiB", "2 weeks", "1e400", "-.5e-3ns", "9223372036854775808", "yes", "a.\"b c\".1", "${x}"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		doc, err := hocon.FromEntries("t", hocon.FromLayer, []hocon.Entry{{Path: "v", Value: text}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := hocon.Resolve(hocon.Layers{doc})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, method := range []string{"Bool", "Int", "Float", "Text", "Duration", "Period", "Bytes", "Strings"} {
+			if _, err := read(c.At("v"), method); err != nil && err.Error() == "" {
+				t.Fatalf("%s: a fault without words", method)
+			}
+		}
+		if v := c.At(text); v.Exists() && c.At(v.Path()).Reveal() != v.Reveal() {
+			t.Fatalf("%s does not lead back", v.Path())
+		}
+	})
+}

@@ -9,13 +9,7 @@ import (
 
 // generator writes files with the traps of HOCON in them. What it writes follows
 // from its seed. Keys are written as ka, kb, ... so that they can be renamed.
-type generator struct {
-	r *rand.Rand
-
-	// optional makes every substitution an optional one, and defined only
-	// writes those that are likely to find something.
-	optional bool
-}
+type generator struct{ r *rand.Rand }
 
 func newGenerator(seed uint64) *generator {
 	return &generator{r: rand.New(rand.NewPCG(seed, 4653))}

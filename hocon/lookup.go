@@ -50,6 +50,7 @@ func (r *resolver) child(items []item, key string, out []item) ([]item, bool, er
 	for _, it := range items {
 		var done bool
 		var err error
+		before := len(out)
 		switch it.node.kind {
 		case nodeObject:
 			out, done, err = r.childOfObject(it, key, out)
@@ -61,6 +62,10 @@ func (r *resolver) child(items []item, key string, out []item) ([]item, bool, er
 			return append(out, it), true, nil
 		default:
 			done = true
+		}
+		secret := it.secret || it.node.kind == nodeRef && r.secrets.along(it.node.ref.path)
+		for i := before; secret && i < len(out); i++ {
+			out[i].secret = true
 		}
 		if err != nil || done {
 			return out, done, err
@@ -84,7 +89,7 @@ func (r *resolver) childOfObject(it item, key string, out []item) ([]item, bool,
 	}
 	for i := r.visible(f, it.view); i < f.layers(); i++ {
 		n := f.at(i)
-		out = append(out, item{n, f, i, it.view})
+		out = append(out, item{node: n, field: f, layer: i, view: it.view})
 		if n.barrier() {
 			return out, true, nil
 		}

@@ -291,7 +291,7 @@ func (r *resolver) list(n *node, v *view) (*node, error) {
 func (r *resolver) field(f *field, v *view) (answer, error) {
 	from := r.visible(f, v)
 	if f.layers() == 1 {
-		n, err := r.item(item{f.node, f, 0, v})
+		n, err := r.item(item{node: f.node, field: f, view: v})
 		return answer{n, 1}, err
 	}
 	key := fieldKey{f, from}
@@ -302,7 +302,7 @@ func (r *resolver) field(f *field, v *view) (answer, error) {
 	r.free = noView
 	var items []item
 	for i := from; i < f.layers(); i++ {
-		items = append(items, item{f.at(i), f, i, v})
+		items = append(items, item{node: f.at(i), field: f, layer: i, view: v})
 	}
 	a, err := r.items(items)
 	a.used += from
@@ -377,6 +377,9 @@ func (r *resolver) reference(n *node, v *view) (*node, error) {
 		return a.node, nil
 	case a.node != nil:
 		secret := r.secrets.along(n.ref.path) || n.ref.prefix > 0 && r.secrets.along(n.ref.path[n.ref.prefix:])
+		for _, it := range items {
+			secret = secret || it.secret
+		}
 		return a.node.through(n).hidden(secret), nil
 	case n.ref.optional:
 		return nil, nil

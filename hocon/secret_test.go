@@ -139,6 +139,18 @@ func TestFaultsDoNotQuoteSecrets(t *testing.T) {
 	wantHidden(t, "errors", strings.ReplaceAll(err.Error()+err2.Error()+err3.Error(), "hunter", "hunter2"))
 }
 
+func TestTheTaintGoesThroughANameForASecretPlace(t *testing.T) {
+	c := mustLoad(t, "u = ${alias.user}\nalias = ${dataSourceProperties}\ndataSourceProperties { user = ${who}, host = h }\nwho = x\nh = ${alias.host}")
+	for _, path := range []string{"u", "h", "alias.user"} {
+		if !c.At(path).IsSecret() {
+			t.Errorf("%s is no secret", path)
+		}
+	}
+	if c.At("who").IsSecret() {
+		t.Error("what a secret is made of is one")
+	}
+}
+
 func TestSecretRulesCanBeReplaced(t *testing.T) {
 	doc, err := hocon.Parse("t.conf", []byte("password = a, pin = b, user = ${U}"))
 	if err != nil {

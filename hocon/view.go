@@ -58,6 +58,8 @@ type item struct {
 	field *field // nil when node does not belong to a field that may look back
 	layer int
 	view  *view
+
+	secret bool // it was found by way of a secret place
 }
 
 // inside returns the view from inside the layer.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +50,7 @@ administrator runs what this command prints.`,
 		},
 	}
 	c.Flags().BoolVar(&print, "print", false, "print the statements, run nothing")
-	c.Flags().StringVar(&dialect, "dialect", "", "with --print: postgres, mysql, mariadb or sqlite")
+	c.Flags().StringVar(&dialect, "dialect", "", "with --print: "+strings.Join(sqlstore.Dialects(), ", "))
 	c.Flags().StringVar(&prefix, "prefix", "hotcold_", "with --dialect: how the tables' names begin")
 	_ = c.RegisterFlagCompletionFunc("dialect", completeDialects) // it fails for a flag that there is not
 	return c

@@ -19,6 +19,10 @@ func onEach(t *testing.T, f func(t *testing.T, a, b *sqlstore.DB)) {
 			f(t, open(t, c), open(t, c))
 		})
 	}
+	t.Run(sqlstore.SQLServer, func(t *testing.T) {
+		server := tdsServer(t)
+		f(t, over(t, server), over(t, server))
+	})
 }
 
 func TestTwoAgentsWithOneIdentityAreBothSeen(t *testing.T) {

@@ -17,13 +17,14 @@ import (
 const (
 	Postgres = "postgres"
 	// MySQL and MariaDB are two names of one dialect.
-	MySQL   = "mysql"
-	MariaDB = "mariadb"
-	SQLite  = "sqlite"
+	MySQL     = "mysql"
+	MariaDB   = "mariadb"
+	SQLite    = "sqlite"
+	SQLServer = "sqlserver"
 )
 
 // Dialects returns the names that [Config.Dialect] takes.
-func Dialects() []string { return []string{Postgres, MySQL, MariaDB, SQLite} }
+func Dialects() []string { return []string{Postgres, MySQL, MariaDB, SQLite, SQLServer} }
 
 // DefaultTablePrefix begins the name of every table where no other is configured.
 const DefaultTablePrefix = "hotcold_"
@@ -38,13 +39,15 @@ type Config struct {
 	Dialect string
 	// DSN is the address in the words of the dialect: for PostgreSQL a URL or
 	// key=value pairs, for MySQL and MariaDB a URL (see [MySQLParams]), for SQLite
-	// the path of a file. It may hold a password and is shown nowhere.
+	// the path of a file, for SQL Server a sqlserver:// URL. It may hold a password
+	// and is shown nowhere.
 	DSN string
 	// TablePrefix begins the name of every table: small letters, digits and _, at
 	// most 20. Empty: [DefaultTablePrefix].
 	TablePrefix string
 	// Attempt is how long the server may go on with a statement whose caller
-	// has gone (statement_timeout, innodb_lock_wait_timeout). Zero: [lease.MaxAttempt].
+	// has gone, or may wait for a lock (statement_timeout, innodb_lock_wait_timeout).
+	// Zero: [lease.MaxAttempt].
 	Attempt time.Duration
 	// Replication is how the database is replicated, where a person vouches for
 	// it: [CopiesSynchronous], [CopiesAsynchronous] or [CopiesNone]. Empty: it is looked for.
@@ -104,6 +107,8 @@ func Open(_ context.Context, c Config) (*DB, error) {
 		d, err = newMySQL(c, clock.System())
 	case SQLite:
 		d, err = newSQLite(c, clock.System())
+	case SQLServer:
+		d, err = newSQLServer(c, clock.System())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)

@@ -117,7 +117,7 @@ func (a mysqlAddress) targets() ([]mysqlTarget, error) {
 		c.ClientFoundRows = true   // what is written anew as it was is found, and not refused
 		c.InterpolateParams = true // one round trip, and nothing prepared that a pooler could lose
 		c.AllowCleartextPasswords = a.params.Get("cleartext") == "true"
-		c.DialFunc = dialer().DialContext
+		c.DialFunc = dial
 		c.AllowFallbackToPlaintext = fallback
 		if secure != nil {
 			c.TLS = secure.Clone()

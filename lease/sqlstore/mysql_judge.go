@@ -64,7 +64,7 @@ func mysqlKinds() map[uint16]error {
 }
 
 func (m *mysqlDB) judge(ctx context.Context, err error) error {
-	n := number(err)
+	n := mysqlNumber(err)
 	kind := mysqlKind(n)
 	switch {
 	case errors.Is(err, ErrReadOnly) || errors.Is(err, ErrUnsuited):

@@ -20,7 +20,7 @@ func (*mysqlSession) place() string { return "" }
 // refusal.
 func (s *mysqlSession) write(ctx context.Context, _, statement string, args ...any) (int64, error) {
 	result, err := s.ExecContext(ctx, statement, args...)
-	if number(err) == duplicateKey {
+	if mysqlNumber(err) == duplicateKey {
 		return 0, nil
 	}
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *mysqlSession) insert(ctx context.Context, _, statement string, args ...
 // end gives the connection back, but for one to a server that takes no writes any
 // more: the next call has to find the one that does.
 func (s *mysqlSession) end(err error) error {
-	if errors.Is(mysqlKind(number(err)), ErrReadOnly) {
+	if errors.Is(mysqlKind(mysqlNumber(err)), ErrReadOnly) {
 		_ = s.Raw(func(any) error { return driver.ErrBadConn }) // the order to throw it away
 	}
 	if closed := s.Close(); err == nil {
@@ -49,8 +49,8 @@ func (s *mysqlSession) end(err error) error {
 	return err
 }
 
-// number is the server's error number, zero where err is none of its.
-func number(err error) uint16 {
+// mysqlNumber is the server's error number, zero where err is none of its.
+func mysqlNumber(err error) uint16 {
 	var e *mysql.MySQLError
 	if errors.As(err, &e) {
 		return e.Number

@@ -160,22 +160,7 @@ func (g *gate) dial(ctx context.Context, network, address string) (net.Conn, err
 	if g.shut.Load() {
 		return nil, errNoCancel
 	}
-	return dialer().DialContext(ctx, network, address)
-}
-
-// dialer opens connections whose death is noticed, whatever is said on them.
-func dialer() *net.Dialer {
-	return &net.Dialer{
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepaliveIdle, Interval: keepaliveInterval, Count: keepaliveCount},
-		Control: func(network, _ string, c syscall.RawConn) error {
-			if !strings.HasPrefix(network, "tcp") {
-				return nil
-			}
-			return onSocket(c, func(fd int) error {
-				return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unackedLimit.Milliseconds()))
-			})
-		},
-	}
+	return dial(ctx, network, address)
 }
 
 func onSocket(c syscall.RawConn, f func(fd int) error) error {

@@ -118,9 +118,12 @@ func Schema(dialect, prefix string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("print the schema: %w", err)
 	}
+	if write, found := scripts()[dialect]; found {
+		return schemaTitle(dialect) + write(c.TablePrefix), nil
+	}
 	s := scriptOf(dialect)
 	var b strings.Builder
-	fmt.Fprintf(&b, "-- The tables of hotcold for %s, version %s. Running this again changes nothing.\n", dialect, schemaVersion)
+	b.WriteString(schemaTitle(dialect))
 	b.WriteString(s.usage)
 	for _, statement := range setUp(c.TablePrefix, s.words) {
 		b.WriteString("\n" + statement + ";\n")
@@ -157,3 +160,12 @@ func scriptOf(dialect string) script {
 const postgresUsage = `-- Run it once, with the name of the role under which the agents log in:
 --     psql -v role=ROLE -f FILE DATABASE
 `
+// scripts write all of the script, but for its title, of dialects that have their own
+// way to say it.
+func scripts() map[string]func(prefix string) string {
+	return map[string]func(prefix string) string{SQLServer: sqlserverScript}
+}
+
+func schemaTitle(dialect string) string {
+	return fmt.Sprintf("-- The tables of hotcold for %s, version %s. Running this again changes nothing.\n", dialect, schemaVersion)
+}

@@ -18,6 +18,9 @@ type words struct {
 	age                          func(column string) string // microseconds from column to now
 	daysAgo                      func(days int) string
 	dollars                      bool // placeholders are $1, $2 and so on, not ?
+	// written gives all statements of a database that the templates do not fit;
+	// it needs no other word.
+	written func(prefix string) statements
 
 	skip   string                            // at the end of a counted INSERT: a row that is there stays
 	keep   string                            // the same where nobody counts
@@ -83,6 +86,9 @@ const leaseColumns = "name, holder, nonce, boot, epoch, version, released, succe
 
 // compose makes every statement that the package sends.
 func compose(prefix string, w words) statements {
+	if w.written != nil {
+		return w.written(prefix)
+	}
 	sql := func(template string) string { return bind(w, fill(prefix, w, template)) }
 	answered := "SELECT {incarnation}, " + qualified("l.", leaseColumns) + ", " + w.micros("l.written_at") + ", " + w.age("l.written_at")
 	instanceColumns := "lease, id, machine, nonce, boot, state, document"

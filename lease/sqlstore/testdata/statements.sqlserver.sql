@@ -1,0 +1,188 @@
+-- name: opening
+SET XACT_ABORT ON; SET NOCOUNT OFF; SET IMPLICIT_TRANSACTIONS OFF; SET ANSI_NULLS ON; SET CONCAT_NULL_YIELDS_NULL ON; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCK_TIMEOUT 0; SELECT CONVERT(nvarchar(60), DATABASEPROPERTYEX(DB_NAME(), 'Updateability')), CONVERT(nvarchar(60), d.delayed_durability_desc), CONVERT(int, SERVERPROPERTY('EngineEdition')), CONVERT(nvarchar(60), SERVERPROPERTY('ProductVersion')) FROM sys.databases AS d WHERE d.database_id = DB_ID()
+
+-- name: survey
+SELECT t.name, t.wanted, CONVERT(bit, CASE WHEN OBJECT_ID(t.name, N'U') IS NULL THEN 0 ELSE 1 END), CONVERT(bit, COALESCE(HAS_PERMS_BY_NAME(t.name, N'OBJECT', t.wanted), 0)) FROM (VALUES (N'hotcold_lease', N'SELECT'), (N'hotcold_lease', N'INSERT'), (N'hotcold_lease', N'UPDATE'), (N'hotcold_instance', N'SELECT'), (N'hotcold_instance', N'INSERT'), (N'hotcold_instance', N'UPDATE'), (N'hotcold_instance', N'DELETE'), (N'hotcold_event', N'SELECT'), (N'hotcold_event', N'INSERT'), (N'hotcold_event', N'DELETE'), (N'hotcold_request', N'SELECT'), (N'hotcold_request', N'INSERT'), (N'hotcold_request', N'UPDATE'), (N'hotcold_request', N'DELETE'), (N'hotcold_meta', N'SELECT'), (N'hotcold_meta', N'INSERT'), (N'hotcold_meta', N'UPDATE')) AS t(name, wanted)
+
+-- name: schemaLock
+DECLARE @got int; EXEC @got = sp_getapplock @Resource = N'hotcold_schema', @LockMode = 'Exclusive', @LockOwner = 'Transaction'; IF @got < 0 THROW 51000, 'another session makes the tables of hotcold', 1
+
+-- name: create#0
+IF OBJECT_ID(N'hotcold_lease', N'U') IS NULL
+CREATE TABLE hotcold_lease (
+    name nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    name_bytes int NOT NULL,
+    holder nvarchar(1000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    nonce nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    boot nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    epoch bigint NOT NULL,
+    version bigint NOT NULL,
+    released bit NOT NULL,
+    successor nvarchar(1000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    incarnation nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    update_us bigint NOT NULL,
+    wait_us bigint NOT NULL,
+    trust_us bigint NOT NULL,
+    fence_us bigint NOT NULL,
+    memo nvarchar(2000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    written_at datetime2(7) NOT NULL DEFAULT SYSUTCDATETIME(),
+    PRIMARY KEY (name, name_bytes)
+)
+
+-- name: create#1
+IF OBJECT_ID(N'hotcold_instance', N'U') IS NULL
+CREATE TABLE hotcold_instance (
+    lease nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    lease_bytes int NOT NULL,
+    id nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    id_bytes int NOT NULL,
+    nonce nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    nonce_bytes int NOT NULL,
+    machine nvarchar(1000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    boot nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    state nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    document nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    written_at datetime2(7) NOT NULL DEFAULT SYSUTCDATETIME(),
+    PRIMARY KEY NONCLUSTERED (lease, lease_bytes, id, id_bytes, nonce, nonce_bytes)
+)
+
+-- name: create#2
+IF OBJECT_ID(N'hotcold_event', N'U') IS NULL
+CREATE TABLE hotcold_event (
+    id bigint IDENTITY(1, 1) NOT NULL PRIMARY KEY,
+    lease nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    instance nvarchar(1000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    kind nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    epoch bigint NOT NULL,
+    document nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    happened_at datetime2(7) NOT NULL DEFAULT SYSUTCDATETIME()
+)
+
+-- name: create#3
+IF INDEXPROPERTY(OBJECT_ID(N'hotcold_event'), N'hotcold_event_by_lease', 'IndexID') IS NULL
+CREATE INDEX hotcold_event_by_lease ON hotcold_event (lease, id)
+
+-- name: create#4
+IF OBJECT_ID(N'hotcold_request', N'U') IS NULL
+CREATE TABLE hotcold_request (
+    id bigint IDENTITY(1, 1) NOT NULL PRIMARY KEY,
+    lease nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    kind nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    target nvarchar(1000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    asked_by nvarchar(1000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    document nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    state nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    accepted_by nvarchar(1000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    answer nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    asked_at datetime2(7) NOT NULL DEFAULT SYSUTCDATETIME(),
+    ended_at datetime2(7) NULL
+)
+
+-- name: create#5
+IF INDEXPROPERTY(OBJECT_ID(N'hotcold_request'), N'hotcold_request_by_lease', 'IndexID') IS NULL
+CREATE INDEX hotcold_request_by_lease ON hotcold_request (lease, id)
+
+-- name: create#6
+IF OBJECT_ID(N'hotcold_meta', N'U') IS NULL
+CREATE TABLE hotcold_meta (
+    name nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY,
+    value nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL
+)
+
+-- name: create#7
+IF NOT EXISTS (SELECT 1 FROM hotcold_meta WHERE name = N'schema')
+INSERT INTO hotcold_meta (name, value) VALUES (N'schema', N'1')
+
+-- name: schemaVersion
+SELECT value FROM hotcold_meta WHERE name = N'schema'
+
+-- name: signal
+SELECT value FROM hotcold_meta WHERE name = @p1
+
+-- name: read
+SELECT (SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN sys.database_recovery_status AS f ON f.database_id = d.database_id WHERE d.database_id = DB_ID()), l.name, l.holder, l.nonce, l.boot, l.epoch, l.version, l.released, l.successor, l.incarnation, l.update_us, l.wait_us, l.trust_us, l.fence_us, l.memo, DATEDIFF_BIG(microsecond, '1970-01-01', l.written_at), DATEDIFF_BIG(microsecond, l.written_at, SYSUTCDATETIME()) FROM (SELECT 1 AS one) AS o LEFT JOIN hotcold_lease AS l ON l.name = @p1 AND l.name_bytes = DATALENGTH(@p1)
+
+-- name: read#azure
+SELECT (SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN (SELECT CAST(NULL AS nvarchar(36)) AS database_guid, CAST(NULL AS nvarchar(36)) AS recovery_fork_guid) AS f ON 1 = 0 WHERE d.database_id = DB_ID()), l.name, l.holder, l.nonce, l.boot, l.epoch, l.version, l.released, l.successor, l.incarnation, l.update_us, l.wait_us, l.trust_us, l.fence_us, l.memo, DATEDIFF_BIG(microsecond, '1970-01-01', l.written_at), DATEDIFF_BIG(microsecond, l.written_at, SYSUTCDATETIME()) FROM (SELECT 1 AS one) AS o LEFT JOIN hotcold_lease AS l ON l.name = @p1 AND l.name_bytes = DATALENGTH(@p1)
+
+-- name: leases
+SELECT (SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN sys.database_recovery_status AS f ON f.database_id = d.database_id WHERE d.database_id = DB_ID()), l.name, l.holder, l.nonce, l.boot, l.epoch, l.version, l.released, l.successor, l.incarnation, l.update_us, l.wait_us, l.trust_us, l.fence_us, l.memo, DATEDIFF_BIG(microsecond, '1970-01-01', l.written_at), DATEDIFF_BIG(microsecond, l.written_at, SYSUTCDATETIME()) FROM hotcold_lease AS l ORDER BY l.name, l.name_bytes
+
+-- name: leases#azure
+SELECT (SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN (SELECT CAST(NULL AS nvarchar(36)) AS database_guid, CAST(NULL AS nvarchar(36)) AS recovery_fork_guid) AS f ON 1 = 0 WHERE d.database_id = DB_ID()), l.name, l.holder, l.nonce, l.boot, l.epoch, l.version, l.released, l.successor, l.incarnation, l.update_us, l.wait_us, l.trust_us, l.fence_us, l.memo, DATEDIFF_BIG(microsecond, '1970-01-01', l.written_at), DATEDIFF_BIG(microsecond, l.written_at, SYSUTCDATETIME()) FROM hotcold_lease AS l ORDER BY l.name, l.name_bytes
+
+-- name: claim
+INSERT INTO hotcold_lease (name, holder, nonce, boot, epoch, version, released, successor, incarnation, update_us, wait_us, trust_us, fence_us, memo, name_bytes, written_at) SELECT @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13, @p14, DATALENGTH(@p1), SYSUTCDATETIME() WHERE CONCAT((SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN sys.database_recovery_status AS f ON f.database_id = d.database_id WHERE d.database_id = DB_ID()), N'.') = CONCAT(@p15, N'.') AND NOT EXISTS (SELECT 1 FROM hotcold_lease WITH (UPDLOCK, HOLDLOCK) WHERE name = @p1 AND name_bytes = DATALENGTH(@p1))
+
+-- name: claim#azure
+INSERT INTO hotcold_lease (name, holder, nonce, boot, epoch, version, released, successor, incarnation, update_us, wait_us, trust_us, fence_us, memo, name_bytes, written_at) SELECT @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13, @p14, DATALENGTH(@p1), SYSUTCDATETIME() WHERE CONCAT((SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN (SELECT CAST(NULL AS nvarchar(36)) AS database_guid, CAST(NULL AS nvarchar(36)) AS recovery_fork_guid) AS f ON 1 = 0 WHERE d.database_id = DB_ID()), N'.') = CONCAT(@p15, N'.') AND NOT EXISTS (SELECT 1 FROM hotcold_lease WITH (UPDLOCK, HOLDLOCK) WHERE name = @p1 AND name_bytes = DATALENGTH(@p1))
+
+-- name: claim+signal
+DECLARE @changed bigint, @id bigint; BEGIN TRANSACTION; INSERT INTO hotcold_lease (name, holder, nonce, boot, epoch, version, released, successor, incarnation, update_us, wait_us, trust_us, fence_us, memo, name_bytes, written_at) SELECT @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13, @p14, DATALENGTH(@p1), SYSUTCDATETIME() WHERE CONCAT((SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN sys.database_recovery_status AS f ON f.database_id = d.database_id WHERE d.database_id = DB_ID()), N'.') = CONCAT(@p15, N'.') AND NOT EXISTS (SELECT 1 FROM hotcold_lease WITH (UPDLOCK, HOLDLOCK) WHERE name = @p1 AND name_bytes = DATALENGTH(@p1)); SELECT @changed = @@ROWCOUNT, @id = CONVERT(bigint, SCOPE_IDENTITY()); IF @changed > 0 BEGIN UPDATE hotcold_meta WITH (UPDLOCK, HOLDLOCK) SET value = CONVERT(nvarchar(20), CONVERT(bigint, value) + 1) WHERE name = @p16; IF @@ROWCOUNT = 0 INSERT INTO hotcold_meta (name, value) VALUES (@p16, N'1') END; COMMIT TRANSACTION WITH (DELAYED_DURABILITY = OFF); SELECT @changed
+
+-- name: claim+signal#azure
+DECLARE @changed bigint, @id bigint; BEGIN TRANSACTION; INSERT INTO hotcold_lease (name, holder, nonce, boot, epoch, version, released, successor, incarnation, update_us, wait_us, trust_us, fence_us, memo, name_bytes, written_at) SELECT @p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13, @p14, DATALENGTH(@p1), SYSUTCDATETIME() WHERE CONCAT((SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN (SELECT CAST(NULL AS nvarchar(36)) AS database_guid, CAST(NULL AS nvarchar(36)) AS recovery_fork_guid) AS f ON 1 = 0 WHERE d.database_id = DB_ID()), N'.') = CONCAT(@p15, N'.') AND NOT EXISTS (SELECT 1 FROM hotcold_lease WITH (UPDLOCK, HOLDLOCK) WHERE name = @p1 AND name_bytes = DATALENGTH(@p1)); SELECT @changed = @@ROWCOUNT, @id = CONVERT(bigint, SCOPE_IDENTITY()); IF @changed > 0 BEGIN UPDATE hotcold_meta WITH (UPDLOCK, HOLDLOCK) SET value = CONVERT(nvarchar(20), CONVERT(bigint, value) + 1) WHERE name = @p16; IF @@ROWCOUNT = 0 INSERT INTO hotcold_meta (name, value) VALUES (@p16, N'1') END; COMMIT TRANSACTION WITH (DELAYED_DURABILITY = OFF); SELECT @changed
+
+-- name: renew
+UPDATE hotcold_lease WITH (UPDLOCK, ROWLOCK) SET holder = @p1, nonce = @p2, boot = @p3, epoch = @p4, version = @p5, released = @p6, successor = @p7, incarnation = @p8, update_us = @p9, wait_us = @p10, trust_us = @p11, fence_us = @p12, memo = @p13, written_at = SYSUTCDATETIME() WHERE name = @p14 AND name_bytes = DATALENGTH(@p14) AND holder = @p15 AND DATALENGTH(holder) = DATALENGTH(@p15) AND nonce = @p16 AND DATALENGTH(nonce) = DATALENGTH(@p16) AND epoch = @p17 AND version = @p18 AND released = @p19 AND incarnation = @p20 AND DATALENGTH(incarnation) = DATALENGTH(@p20) AND CONCAT((SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN sys.database_recovery_status AS f ON f.database_id = d.database_id WHERE d.database_id = DB_ID()), N'.') = CONCAT(@p21, N'.')
+
+-- name: renew#azure
+UPDATE hotcold_lease WITH (UPDLOCK, ROWLOCK) SET holder = @p1, nonce = @p2, boot = @p3, epoch = @p4, version = @p5, released = @p6, successor = @p7, incarnation = @p8, update_us = @p9, wait_us = @p10, trust_us = @p11, fence_us = @p12, memo = @p13, written_at = SYSUTCDATETIME() WHERE name = @p14 AND name_bytes = DATALENGTH(@p14) AND holder = @p15 AND DATALENGTH(holder) = DATALENGTH(@p15) AND nonce = @p16 AND DATALENGTH(nonce) = DATALENGTH(@p16) AND epoch = @p17 AND version = @p18 AND released = @p19 AND incarnation = @p20 AND DATALENGTH(incarnation) = DATALENGTH(@p20) AND CONCAT((SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN (SELECT CAST(NULL AS nvarchar(36)) AS database_guid, CAST(NULL AS nvarchar(36)) AS recovery_fork_guid) AS f ON 1 = 0 WHERE d.database_id = DB_ID()), N'.') = CONCAT(@p21, N'.')
+
+-- name: renew+signal
+DECLARE @changed bigint, @id bigint; BEGIN TRANSACTION; UPDATE hotcold_lease WITH (UPDLOCK, ROWLOCK) SET holder = @p1, nonce = @p2, boot = @p3, epoch = @p4, version = @p5, released = @p6, successor = @p7, incarnation = @p8, update_us = @p9, wait_us = @p10, trust_us = @p11, fence_us = @p12, memo = @p13, written_at = SYSUTCDATETIME() WHERE name = @p14 AND name_bytes = DATALENGTH(@p14) AND holder = @p15 AND DATALENGTH(holder) = DATALENGTH(@p15) AND nonce = @p16 AND DATALENGTH(nonce) = DATALENGTH(@p16) AND epoch = @p17 AND version = @p18 AND released = @p19 AND incarnation = @p20 AND DATALENGTH(incarnation) = DATALENGTH(@p20) AND CONCAT((SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN sys.database_recovery_status AS f ON f.database_id = d.database_id WHERE d.database_id = DB_ID()), N'.') = CONCAT(@p21, N'.'); SELECT @changed = @@ROWCOUNT, @id = CONVERT(bigint, SCOPE_IDENTITY()); IF @changed > 0 BEGIN UPDATE hotcold_meta WITH (UPDLOCK, HOLDLOCK) SET value = CONVERT(nvarchar(20), CONVERT(bigint, value) + 1) WHERE name = @p22; IF @@ROWCOUNT = 0 INSERT INTO hotcold_meta (name, value) VALUES (@p22, N'1') END; COMMIT TRANSACTION WITH (DELAYED_DURABILITY = OFF); SELECT @changed
+
+-- name: renew+signal#azure
+DECLARE @changed bigint, @id bigint; BEGIN TRANSACTION; UPDATE hotcold_lease WITH (UPDLOCK, ROWLOCK) SET holder = @p1, nonce = @p2, boot = @p3, epoch = @p4, version = @p5, released = @p6, successor = @p7, incarnation = @p8, update_us = @p9, wait_us = @p10, trust_us = @p11, fence_us = @p12, memo = @p13, written_at = SYSUTCDATETIME() WHERE name = @p14 AND name_bytes = DATALENGTH(@p14) AND holder = @p15 AND DATALENGTH(holder) = DATALENGTH(@p15) AND nonce = @p16 AND DATALENGTH(nonce) = DATALENGTH(@p16) AND epoch = @p17 AND version = @p18 AND released = @p19 AND incarnation = @p20 AND DATALENGTH(incarnation) = DATALENGTH(@p20) AND CONCAT((SELECT CONCAT(CONVERT(nvarchar(128), SERVERPROPERTY('ServerName')), N'/', CONVERT(nvarchar(36), f.database_guid), N'/', CONVERT(nvarchar(36), f.recovery_fork_guid), N'/', CONVERT(nvarchar(30), d.create_date, 126), N'/', OBJECT_ID(N'hotcold_lease')) COLLATE Latin1_General_100_BIN2 FROM sys.databases AS d LEFT JOIN (SELECT CAST(NULL AS nvarchar(36)) AS database_guid, CAST(NULL AS nvarchar(36)) AS recovery_fork_guid) AS f ON 1 = 0 WHERE d.database_id = DB_ID()), N'.') = CONCAT(@p21, N'.'); SELECT @changed = @@ROWCOUNT, @id = CONVERT(bigint, SCOPE_IDENTITY()); IF @changed > 0 BEGIN UPDATE hotcold_meta WITH (UPDLOCK, HOLDLOCK) SET value = CONVERT(nvarchar(20), CONVERT(bigint, value) + 1) WHERE name = @p22; IF @@ROWCOUNT = 0 INSERT INTO hotcold_meta (name, value) VALUES (@p22, N'1') END; COMMIT TRANSACTION WITH (DELAYED_DURABILITY = OFF); SELECT @changed
+
+-- name: announce
+BEGIN TRANSACTION; UPDATE hotcold_instance WITH (UPDLOCK, HOLDLOCK) SET machine = @p3, boot = @p5, state = @p6, document = @p7, written_at = SYSUTCDATETIME() WHERE lease = @p1 AND DATALENGTH(lease) = DATALENGTH(@p1) AND id = @p2 AND DATALENGTH(id) = DATALENGTH(@p2) AND nonce = @p4 AND DATALENGTH(nonce) = DATALENGTH(@p4); IF @@ROWCOUNT = 0 INSERT INTO hotcold_instance (lease, id, machine, nonce, boot, state, document, lease_bytes, id_bytes, nonce_bytes, written_at) VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, DATALENGTH(@p1), DATALENGTH(@p2), DATALENGTH(@p4), SYSUTCDATETIME()); COMMIT TRANSACTION
+
+-- name: forgetInstances
+DELETE FROM hotcold_instance WHERE lease = @p1 AND DATALENGTH(lease) = DATALENGTH(@p1) AND id = @p2 AND DATALENGTH(id) = DATALENGTH(@p2) AND NOT (nonce = @p3 AND DATALENGTH(nonce) = DATALENGTH(@p3)) AND written_at < DATEADD(day, -1, SYSUTCDATETIME())
+
+-- name: instances
+SELECT lease, id, machine, nonce, boot, state, document, DATEDIFF_BIG(microsecond, '1970-01-01', written_at), DATEDIFF_BIG(microsecond, written_at, SYSUTCDATETIME()) FROM hotcold_instance WHERE lease = @p1 AND DATALENGTH(lease) = DATALENGTH(@p1) ORDER BY id, written_at DESC, nonce
+
+-- name: record
+INSERT INTO hotcold_event (lease, instance, kind, epoch, document, happened_at) VALUES (@p1, @p2, @p3, @p4, @p5, SYSUTCDATETIME())
+
+-- name: forgetEvents
+DELETE FROM hotcold_event WHERE lease = @p1 AND DATALENGTH(lease) = DATALENGTH(@p1) AND id <= (SELECT id FROM hotcold_event WHERE lease = @p2 AND DATALENGTH(lease) = DATALENGTH(@p2) ORDER BY id DESC OFFSET 10000 ROWS FETCH NEXT 1 ROWS ONLY)
+
+-- name: events
+SELECT TOP (@p2) id, lease, instance, kind, epoch, document, DATEDIFF_BIG(microsecond, '1970-01-01', happened_at) FROM hotcold_event WHERE lease = @p1 AND DATALENGTH(lease) = DATALENGTH(@p1) ORDER BY id DESC
+
+-- name: ask
+INSERT INTO hotcold_request (lease, kind, target, asked_by, document, state, accepted_by, answer, asked_at) VALUES (@p1, @p2, @p3, @p4, @p5, N'open', N'', N'', SYSUTCDATETIME())
+
+-- name: ask+signal
+DECLARE @changed bigint, @id bigint; BEGIN TRANSACTION; INSERT INTO hotcold_request (lease, kind, target, asked_by, document, state, accepted_by, answer, asked_at) VALUES (@p1, @p2, @p3, @p4, @p5, N'open', N'', N'', SYSUTCDATETIME()); SELECT @changed = @@ROWCOUNT, @id = CONVERT(bigint, SCOPE_IDENTITY()); IF @changed > 0 BEGIN UPDATE hotcold_meta WITH (UPDLOCK, HOLDLOCK) SET value = CONVERT(nvarchar(20), CONVERT(bigint, value) + 1) WHERE name = @p6; IF @@ROWCOUNT = 0 INSERT INTO hotcold_meta (name, value) VALUES (@p6, N'1') END; COMMIT TRANSACTION WITH (DELAYED_DURABILITY = OFF); SELECT @id
+
+-- name: forgetRequests
+DELETE FROM hotcold_request WHERE lease = @p1 AND DATALENGTH(lease) = DATALENGTH(@p1) AND ended_at < DATEADD(day, -30, SYSUTCDATETIME())
+
+-- name: requests
+SELECT id, lease, kind, target, asked_by, document, state, accepted_by, answer, DATEDIFF_BIG(microsecond, '1970-01-01', asked_at), DATEDIFF_BIG(microsecond, '1970-01-01', ended_at), DATEDIFF_BIG(microsecond, asked_at, SYSUTCDATETIME()) FROM hotcold_request WHERE lease = @p1 AND DATALENGTH(lease) = DATALENGTH(@p1) AND state IN (N'open', N'accepted') ORDER BY id
+
+-- name: request
+SELECT id, lease, kind, target, asked_by, document, state, accepted_by, answer, DATEDIFF_BIG(microsecond, '1970-01-01', asked_at), DATEDIFF_BIG(microsecond, '1970-01-01', ended_at), DATEDIFF_BIG(microsecond, asked_at, SYSUTCDATETIME()) FROM hotcold_request WHERE id = @p1
+
+-- name: accept
+UPDATE hotcold_request WITH (UPDLOCK, ROWLOCK) SET state = N'accepted', accepted_by = @p1 WHERE id = @p2 AND (state = N'open' OR (state = N'accepted' AND accepted_by = @p3 AND DATALENGTH(accepted_by) = DATALENGTH(@p3)))
+
+-- name: accept+signal
+DECLARE @changed bigint, @id bigint; BEGIN TRANSACTION; UPDATE hotcold_request WITH (UPDLOCK, ROWLOCK) SET state = N'accepted', accepted_by = @p1 WHERE id = @p2 AND (state = N'open' OR (state = N'accepted' AND accepted_by = @p3 AND DATALENGTH(accepted_by) = DATALENGTH(@p3))); SELECT @changed = @@ROWCOUNT, @id = CONVERT(bigint, SCOPE_IDENTITY()); IF @changed > 0 BEGIN UPDATE hotcold_meta WITH (UPDLOCK, HOLDLOCK) SET value = CONVERT(nvarchar(20), CONVERT(bigint, value) + 1) WHERE name = @p4; IF @@ROWCOUNT = 0 INSERT INTO hotcold_meta (name, value) VALUES (@p4, N'1') END; COMMIT TRANSACTION WITH (DELAYED_DURABILITY = OFF); SELECT @changed
+
+-- name: answer
+UPDATE hotcold_request WITH (UPDLOCK, ROWLOCK) SET state = @p1, answer = @p2, ended_at = SYSUTCDATETIME() WHERE id = @p3 AND state IN (N'open', N'accepted')
+
+-- name: answer+signal
+DECLARE @changed bigint, @id bigint; BEGIN TRANSACTION; UPDATE hotcold_request WITH (UPDLOCK, ROWLOCK) SET state = @p1, answer = @p2, ended_at = SYSUTCDATETIME() WHERE id = @p3 AND state IN (N'open', N'accepted'); SELECT @changed = @@ROWCOUNT, @id = CONVERT(bigint, SCOPE_IDENTITY()); IF @changed > 0 BEGIN UPDATE hotcold_meta WITH (UPDLOCK, HOLDLOCK) SET value = CONVERT(nvarchar(20), CONVERT(bigint, value) + 1) WHERE name = @p4; IF @@ROWCOUNT = 0 INSERT INTO hotcold_meta (name, value) VALUES (@p4, N'1') END; COMMIT TRANSACTION WITH (DELAYED_DURABILITY = OFF); SELECT @changed
+
+-- name: withdraw
+UPDATE hotcold_request WITH (UPDLOCK, ROWLOCK) SET state = N'withdrawn', ended_at = COALESCE(ended_at, SYSUTCDATETIME()) WHERE id = @p1 AND state IN (N'open', N'withdrawn')
+
+-- name: withdraw+signal
+DECLARE @changed bigint, @id bigint; BEGIN TRANSACTION; UPDATE hotcold_request WITH (UPDLOCK, ROWLOCK) SET state = N'withdrawn', ended_at = COALESCE(ended_at, SYSUTCDATETIME()) WHERE id = @p1 AND state IN (N'open', N'withdrawn'); SELECT @changed = @@ROWCOUNT, @id = CONVERT(bigint, SCOPE_IDENTITY()); IF @changed > 0 BEGIN UPDATE hotcold_meta WITH (UPDLOCK, HOLDLOCK) SET value = CONVERT(nvarchar(20), CONVERT(bigint, value) + 1) WHERE name = @p2; IF @@ROWCOUNT = 0 INSERT INTO hotcold_meta (name, value) VALUES (@p2, N'1') END; COMMIT TRANSACTION WITH (DELAYED_DURABILITY = OFF); SELECT @changed
+

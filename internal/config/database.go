@@ -46,6 +46,9 @@ func (d *decoder) database(needed bool) Database {
 // quotedSubstitution is the fault of a value that was meant to come from elsewhere.
 const quotedSubstitution = "still holds ${: nothing is substituted inside quotes; write ${NAME} without quotes"
 
+// keptIn names the databases in which a lease can be kept.
+const keptIn = "PostgreSQL, MySQL, MariaDB, SQL Server or SQLite"
+
 // wantedDatabase is the next step where the database is missing or of the wrong kind.
 const wantedDatabase = `set hotcold.database.url = "postgres://host:5432/database" (or "sqlite:/path/file.db" for two agents on one machine)`
 
@@ -151,20 +154,25 @@ func (d *decoder) open(v hocon.Value, l login) Database {
 			}
 			return d.openMySQL(v, text, parseJDBCMySQL, DialectMySQL, l)
 		}
+		if strings.EqualFold(scheme, string(DialectSQLServer)) {
+			return d.openSQLServer(v, text, parseJDBCSQLServer, l)
+		}
 	}
 	switch dialect := dialectOf(strings.ToLower(scheme)); dialect {
 	case DialectPostgres:
 		return d.openPostgres(v, text, parsePostgresURL, l)
 	case DialectMySQL, DialectMariaDB:
 		return d.openMySQL(v, text, parseMyURL, dialect, l)
+	case DialectSQLServer:
+		return d.openSQLServer(v, text, parseSQLServerURL, l)
 	case DialectSQLite:
 		return d.openSQLite(v, rest)
 	case DialectH2:
 		d.fail(v.Errorf("H2 keeps its data in a file on one machine, so two machines would have two leases; %s", wantedDatabase))
 	case "":
-		d.fail(v.Errorf("want an address that begins with postgres://, mysql://, mariadb://, jdbc: or sqlite:"))
+		d.fail(v.Errorf("want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, jdbc: or sqlite:"))
 	default:
-		d.fail(v.Errorf("this release keeps the lease in PostgreSQL, MySQL, MariaDB or SQLite, not in %s; %s", dialect, wantedDatabase))
+		d.fail(v.Errorf("this release keeps the lease in %s, not in %s; %s", keptIn, dialect, wantedDatabase))
 	}
 	return Database{}
 }
@@ -191,19 +199,8 @@ func (d *decoder) openPostgres(v hocon.Value, text string, parse func(string) (p
 		d.fail(v.Errorf("cannot be read as an address of PostgreSQL: %v", err))
 		return Database{}
 	}
-	if l.user != "" {
-		if a.user != "" && a.user != l.user {
-			a.password = ""
-		}
-		a.user = l.user
-	}
-	if !l.password.Empty() {
-		a.password = l.password.Reveal()
-	}
-	if len(a.ignored) > 0 {
-		ignored := slices.Compact(slices.Sorted(slices.Values(a.ignored)))
-		d.warn(v, "these parameters have no meaning for the lease and are left out: "+strings.Join(ignored, ", "))
-	}
+	a.user, a.password = l.over(a.user, a.password)
+	d.warnIgnored(v, a.ignored)
 	if value := a.params["target_session_attrs"]; !slices.Contains([]string{"", "any", "primary", "read-write"}, value) {
 		d.fail(v.Errorf("target_session_attrs asks for a server that takes no writes; the lease wants read-write"))
 		return Database{}
@@ -213,7 +210,7 @@ func (d *decoder) openPostgres(v hocon.Value, text string, parse func(string) (p
 
 // nodeClass is the class of the node's data source, in small letters, or "".
 func (d *decoder) nodeClass() string {
-	class, err := d.cfg.At(dataSource).Get("dataSourceClassName").Text()
+	class, err := unmasked(d.cfg.At(dataSource).Get("dataSourceClassName"))
 	if err != nil {
 		return ""
 	}
@@ -226,25 +223,54 @@ func (d *decoder) openMySQL(v hocon.Value, text string, parse func(string) (myAd
 		d.fail(v.Errorf("cannot be read as an address of MySQL or MariaDB: %v", err))
 		return Database{}
 	}
-	if l.user != "" {
-		if a.user != "" && a.user != l.user {
-			a.password = ""
-		}
-		a.user = l.user
-	}
-	if !l.password.Empty() {
-		a.password = l.password.Reveal()
-	}
-	if len(a.ignored) > 0 {
-		ignored := slices.Compact(slices.Sorted(slices.Values(a.ignored)))
-		d.warn(v, "these parameters have no meaning for the lease and are left out: "+strings.Join(ignored, ", "))
-	}
+	a.user, a.password = l.over(a.user, a.password)
+	d.warnIgnored(v, a.ignored)
 	for _, key := range myFiles() {
 		if file := a.params[key]; file != "" {
 			a.params[key] = d.absolute(file)
 		}
 	}
 	return a.toDatabase(dialect)
+}
+
+func (d *decoder) openSQLServer(v hocon.Value, text string, parse func(string) (msAddress, error), l login) Database {
+	a, err := parse(text)
+	if err != nil {
+		d.fail(v.Errorf("cannot be read as an address of SQL Server: %v", err))
+		return Database{}
+	}
+	if len(a.refused) > 0 {
+		d.fail(v.Errorf("hotcold logs in to SQL Server with a user and a password over plain sockets and TLS, and cannot do what these ask for: %s; "+
+			"set hotcold.database.url without them", sortedNames(a.refused)))
+		return Database{}
+	}
+	a.user, a.password = l.over(a.user, a.password)
+	d.warnIgnored(v, a.ignored)
+	return a.toDatabase()
+}
+
+// over is who logs in where both an address and settings say it. Another user gets no password that is not his.
+func (l login) over(user, password string) (string, string) {
+	if l.user != "" {
+		if user != "" && user != l.user {
+			password = ""
+		}
+		user = l.user
+	}
+	if !l.password.Empty() {
+		password = l.password.Reveal()
+	}
+	return user, password
+}
+
+func (d *decoder) warnIgnored(v hocon.Value, ignored []string) {
+	if len(ignored) > 0 {
+		d.warn(v, "these parameters have no meaning for the lease and are left out: "+sortedNames(ignored))
+	}
+}
+
+func sortedNames(names []string) string {
+	return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ")
 }
 
 func (d *decoder) openSQLite(v hocon.Value, rest string) Database {

@@ -46,8 +46,17 @@ func TestFaultsSayWhereWhatWasReadAndWhatWouldBeRight(t *testing.T) {
 			[]string{"hotcold.conf:1:9: hotcold.database.url: no database: the lease has to be where both machines see it; " + wantedDatabase},
 		},
 		{
-			"SQL Server", least + `hotcold.database.url = "jdbc:sqlserver://db:1433;password=geheim"`,
-			[]string{"hotcold.conf:2:24: hotcold.database.url: this release keeps the lease in PostgreSQL, MySQL, MariaDB or SQLite, not in sqlserver; " + wantedDatabase},
+			"a login to SQL Server that is none of ours", least + `hotcold.database.url = "jdbc:sqlserver://db:1433;integratedSecurity=true;password=geheim"`,
+			[]string{"hotcold.conf:2:24: hotcold.database.url: hotcold logs in to SQL Server with a user and a password over plain sockets and TLS, " +
+				"and cannot do what these ask for: integratedSecurity; set hotcold.database.url without them"},
+		},
+		{
+			"an address of SQL Server that cannot be read", least + `hotcold.database.url = "jdbc:sqlserver://db:x;password=geheim"`,
+			[]string{"hotcold.conf:2:24: hotcold.database.url: cannot be read as an address of SQL Server: " + errAddressPort.Error()},
+		},
+		{
+			"another database", least + `hotcold.database.url = "oracle://db"`,
+			[]string{"hotcold.conf:2:24: hotcold.database.url: this release keeps the lease in " + keptIn + ", not in oracle; " + wantedDatabase},
 		},
 		{
 			"H2", least + `hotcold.database.url = "jdbc:h2:file:./persistence"`,
@@ -55,7 +64,7 @@ func TestFaultsSayWhereWhatWasReadAndWhatWouldBeRight(t *testing.T) {
 		},
 		{
 			"an address of nothing", least + `hotcold.database.url = "db.example.com"`,
-			[]string{"hotcold.conf:2:24: hotcold.database.url: want an address that begins with postgres://, mysql://, mariadb://, jdbc: or sqlite:"},
+			[]string{"hotcold.conf:2:24: hotcold.database.url: want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, jdbc: or sqlite:"},
 		},
 		{
 			"a port that is none", least + `hotcold.database.url = "postgres://u:geheim@db:99999/x"`,

@@ -31,7 +31,7 @@ var (
 	errAddressDatabase = errors.New("the name of the database is missing after the hosts")
 	errAddressSRV      = errors.New("the names of servers in DNS (mysql+srv) are not looked up; write the hosts")
 	errAddressForm     = errors.New("want the form jdbc:mysql://host:port,host:port/database, or the same with mariadb")
-	errAddressBrace    = errors.New("a host in braces wants the form address=(host=NAME)(port=NUMBER)")
+	errMyAddressBrace  = errors.New("a host in braces wants the form address=(host=NAME)(port=NUMBER)")
 	errAddressTLS      = errors.New("tls is none of preferred, false, skip-verify, verify-ca and true")
 	errAddressSSLMode  = errors.New("sslMode is none of those that MySQL's and MariaDB's drivers know")
 )
@@ -165,7 +165,7 @@ func braced(authority string) (string, error) {
 		}
 		inner, closed := strings.CutSuffix(inner, ")")
 		if !found || !closed {
-			return "", errAddressBrace
+			return "", errMyAddressBrace
 		}
 		var host, port string
 		for pair := range strings.SplitSeq(inner, ")(") {
@@ -176,7 +176,7 @@ func braced(authority string) (string, error) {
 				port = ":" + value
 			case "type", "protocol":
 			default:
-				return "", errAddressBrace
+				return "", errMyAddressBrace
 			}
 		}
 		if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {

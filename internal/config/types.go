@@ -109,8 +109,7 @@ type MutualExclusion struct {
 // Dialect is a kind of database.
 type Dialect string
 
-// The dialects that are recognised. DialectPostgres, DialectMySQL, DialectMariaDB and
-// DialectSQLite come out of Load.
+// The dialects that are recognised. All of them but DialectOracle and DialectH2 come out of Load.
 const (
 	DialectPostgres  Dialect = "postgres"
 	DialectSQLite    Dialect = "sqlite"
@@ -135,7 +134,7 @@ type Database struct {
 	Password Secret
 	// Params are the parameters that were taken over, in the words of the driver, but for those that are secret.
 	Params map[string]string
-	// DSN is what the driver is opened with: a connection string for pgx, a mysql:// or mariadb:// address for
+	// DSN is what the driver is opened with: key=value pairs for pgx, a mysql://, mariadb:// or sqlserver:// URL for
 	// sqlstore, or the path of the SQLite file. It holds the password.
 	DSN Secret
 	// TablePrefix begins the names of hotcold's tables.

@@ -160,6 +160,7 @@ func scriptOf(dialect string) script {
 const postgresUsage = `-- Run it once, with the name of the role under which the agents log in:
 --     psql -v role=ROLE -f FILE DATABASE
 `
+
 // scripts write all of the script, but for its title, of dialects that have their own
 // way to say it.
 func scripts() map[string]func(prefix string) string {

@@ -21,10 +21,13 @@ const (
 	MariaDB   = "mariadb"
 	SQLite    = "sqlite"
 	SQLServer = "sqlserver"
+	Oracle    = "oracle"
 )
 
 // Dialects returns the names that [Config.Dialect] takes.
-func Dialects() []string { return []string{Postgres, MySQL, MariaDB, SQLite, SQLServer} }
+func Dialects() []string {
+	return []string{Postgres, MySQL, MariaDB, SQLite, SQLServer, Oracle}
+}
 
 // DefaultTablePrefix begins the name of every table where no other is configured.
 const DefaultTablePrefix = "hotcold_"
@@ -39,8 +42,8 @@ type Config struct {
 	Dialect string
 	// DSN is the address in the words of the dialect: for PostgreSQL a URL or
 	// key=value pairs, for MySQL and MariaDB a URL (see [MySQLParams]), for SQLite
-	// the path of a file, for SQL Server a sqlserver:// URL. It may hold a password
-	// and is shown nowhere.
+	// the path of a file, for SQL Server a sqlserver:// URL, for Oracle an
+	// oracle:// URL. It may hold a password and is shown nowhere.
 	DSN string
 	// TablePrefix begins the name of every table: small letters, digits and _, at
 	// most 20. Empty: [DefaultTablePrefix].
@@ -109,6 +112,8 @@ func Open(_ context.Context, c Config) (*DB, error) {
 		d, err = newSQLite(c, clock.System())
 	case SQLServer:
 		d, err = newSQLServer(c, clock.System())
+	case Oracle:
+		d, err = newOracle(c, clock.System())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)

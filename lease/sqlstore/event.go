@@ -46,7 +46,7 @@ func scanEvent(row scanner, _ string) (Event, error) {
 		document  string
 		epoch, at int64
 	)
-	err := row.Scan(&e.ID, &e.Lease, &e.Instance, &e.Kind, &epoch, &document, &at)
+	err := row.Scan(&e.ID, text{&e.Lease}, text{&e.Instance}, text{&e.Kind}, &epoch, text{&document}, &at)
 	e.Epoch, e.Document, e.At = uint64(epoch), []byte(document), time.UnixMicro(at)
 	return e, err
 }

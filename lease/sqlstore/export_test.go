@@ -13,6 +13,8 @@ func Spelled(dialect string) string {
 	switch dialect {
 	case SQLServer:
 		spellSQLServer(add)
+	case Oracle:
+		spellOracle(add)
 	}
 	return b.String()
 }
@@ -41,6 +43,25 @@ func spellSQLServer(add func(name, text string)) {
 		add(w.name+"+signal", text)
 		if strings.Contains(text, sqlserverRecovery) {
 			add(w.name+"+signal#azure", strings.ReplaceAll(text, sqlserverRecovery, sqlserverNoRecovery))
+		}
+	}
+}
+
+func spellOracle(add func(name, text string)) {
+	add("opening", oracleOpening())
+	add("place", oraclePlace)
+	add("probe", oracleProbe)
+	add("survey", oracleSurvey(DefaultTablePrefix))
+	add("number", oracleNumber(DefaultTablePrefix))
+	s := oracleStatements(DefaultTablePrefix)
+	for i, text := range s.create {
+		add(fmt.Sprint("create#", i), text)
+	}
+	add("raiseSignal", s.raiseSignal)
+	for _, w := range named(s) {
+		add(w.name, w.text)
+		if strings.Contains(w.text, oracleReset) {
+			add(w.name+"#partial", strings.ReplaceAll(w.text, oracleReset, oracleNoReset))
 		}
 	}
 }

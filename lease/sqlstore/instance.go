@@ -55,7 +55,7 @@ func scanInstance(row scanner, _ string) (Instance, error) {
 		document     string
 		written, age int64
 	)
-	err := row.Scan(&i.Lease, &i.ID, &i.Machine, &i.Nonce, &i.Boot, &i.State, &document, &written, &age)
+	err := row.Scan(text{&i.Lease}, text{&i.ID}, text{&i.Machine}, text{&i.Nonce}, text{&i.Boot}, text{&i.State}, text{&document}, &written, &age)
 	i.Document, i.WrittenAt, i.Age = []byte(document), time.UnixMicro(written), micros(age)
 	return i, err
 }

@@ -222,11 +222,11 @@ func pairs(ctx context.Context, conn driver.QueryerContext, query string) (map[s
 		if err != nil {
 			return nil, errors.Join(err, rows.Close())
 		}
-		all[text(row[0])] = text(row[1])
+		all[asText(row[0])] = asText(row[1])
 	}
 }
 
-func text(v driver.Value) string {
+func asText(v driver.Value) string {
 	if b, ok := v.([]byte); ok {
 		return string(b)
 	}

@@ -136,7 +136,8 @@ func scanRequest(row scanner, _ string) (Request, error) {
 		asked, age int64
 		ended      sql.Null[int64]
 	)
-	err := row.Scan(&r.ID, &r.Lease, &r.Kind, &r.Target, &r.By, &document, &r.State, &r.AcceptedBy, &r.Answer, &asked, &ended, &age)
+	err := row.Scan(&r.ID, text{&r.Lease}, text{&r.Kind}, text{&r.Target}, text{&r.By}, text{&document}, text{&r.State}, text{&r.AcceptedBy}, text{&r.Answer},
+		&asked, &ended, &age)
 	r.Document, r.AskedAt, r.Age = []byte(document), time.UnixMicro(asked), micros(age)
 	if ended.Valid {
 		r.EndedAt = time.UnixMicro(ended.V)

@@ -164,7 +164,7 @@ const postgresUsage = `-- Run it once, with the name of the role under which the
 // scripts write all of the script, but for its title, of dialects that have their own
 // way to say it.
 func scripts() map[string]func(prefix string) string {
-	return map[string]func(prefix string) string{SQLServer: sqlserverScript}
+	return map[string]func(prefix string) string{SQLServer: sqlserverScript, Oracle: oracleScript}
 }
 
 func schemaTitle(dialect string) string {

@@ -225,7 +225,9 @@ func (s *sqlserverConn) IsValid() bool { return s.Conn.IsValid() && !s.link.gone
 // link is what one connection of the driver dialled: one socket, or several of
 // which it keeps one (MultiSubnetFailover).
 type link struct {
-	azure bool // set once, before the connection is lent
+	// azure and partial say what this session cannot be asked; they are set
+	// once, before the connection is lent.
+	azure, partial bool
 
 	mu      sync.Mutex // guards all below
 	sockets map[*socket]bool

@@ -33,7 +33,7 @@ func statementsOf(t testing.TB, dialect string) string {
 
 // Run with -update to write the golden files anew, and say why each line changed.
 func TestTheStatementsAreAsTheyWere(t *testing.T) {
-	for _, dialect := range []string{sqlstore.SQLServer} {
+	for _, dialect := range []string{sqlstore.SQLServer, sqlstore.Oracle} {
 		got := sqlstore.Spelled(dialect)
 		file := filepath.Join("testdata", "statements."+dialect+".sql")
 		if *update {

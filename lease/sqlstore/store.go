@@ -155,6 +155,17 @@ func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond 
 // scanner is *sql.Row or *sql.Rows.
 type scanner interface{ Scan(...any) error }
 
+// text reads a column in which Oracle keeps no text as NULL.
+type text struct{ to *string }
+
+// Scan implements sql.Scanner.
+func (t text) Scan(value any) error {
+	var s sql.NullString
+	err := s.Scan(value)
+	*t.to = s.String
+	return err
+}
+
 // list runs a query on the board's connections and reads each row with scan.
 func list[T any](ctx context.Context, d *DB, what, query string, args []any, scan func(scanner, string) (T, error)) ([]T, error) {
 	var all []T

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -54,6 +55,20 @@ func (l *Ledger) signal(args []any) (Answer, error) {
 		a.Rows = append(a.Rows, []any{value})
 	}
 	return a, nil
+}
+
+// raiseSignal raises a counter; one that is not there is 0.
+func (l *Ledger) raiseSignal(args []any) (Answer, error) {
+	name := args[0].(string)
+	n, _ := strconv.Atoi(l.now.meta[name])
+	l.now.meta[name] = strconv.Itoa(n + 1)
+	return changed(1)
+}
+
+// number draws an id.
+func (l *Ledger) number([]any) (Answer, error) {
+	l.now.next++
+	return Answer{Columns: []Kind{Number}, Rows: [][]any{{l.now.next}}}, nil
 }
 
 func (l *Ledger) announce(args []any) (Answer, error) {
@@ -124,13 +139,20 @@ func (l *Ledger) events(args []any) (Answer, error) {
 	return a, nil
 }
 
+// ask takes an id that was drawn before as a sixth argument, or draws one.
 func (l *Ledger) ask(args []any) (Answer, error) {
-	text := texts(args)
-	l.now.next++
+	text := texts(args[:5])
+	var id int64
+	if len(args) > 5 {
+		id = args[5].(int64)
+	} else {
+		l.now.next++
+		id = l.now.next
+	}
 	l.now.requests = append(l.now.requests, requestRow{
-		id: l.now.next, lease: text[0], kind: text[1], target: text[2], by: text[3], document: text[4], state: "open", asked: l.micros(),
+		id: id, lease: text[0], kind: text[1], target: text[2], by: text[3], document: text[4], state: "open", asked: l.micros(),
 	})
-	return Answer{Columns: []Kind{Number}, Rows: [][]any{{l.now.next}}, Changed: 1}, nil
+	return Answer{Columns: []Kind{Number}, Rows: [][]any{{id}}, Changed: 1}, nil
 }
 
 func (l *Ledger) forgetRequests(args []any) (Answer, error) {

@@ -181,11 +181,21 @@ func (l *Ledger) Run(name string, args []any) (answer Answer, err error) {
 	counter := args[len(args)-1].(string)
 	answer, err = do.run(args[:len(args)-1])
 	if err == nil && answer.Changed > 0 {
-		var n int
-		_, _ = fmt.Sscan(l.now.meta[counter], &n) // a counter that is not there is 0
-		l.now.meta[counter] = fmt.Sprint(n + 1)
+		_, err = l.raiseSignal([]any{counter})
 	}
 	return answer, err
+}
+
+// Snapshot remembers all rows; the result puts them back, as a rollback does.
+func (l *Ledger) Snapshot() (restore func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.now.clone()
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.now = before
+	}
 }
 
 // Allowed says why an act would be refused without being looked at, or nothing.
@@ -210,6 +220,7 @@ type act struct {
 func (l *Ledger) acts() map[string]act {
 	return map[string]act{
 		"create": {true, l.create}, "survey": {false, l.survey}, "schemaVersion": {false, l.schemaVersion}, "signal": {false, l.signal},
+		"number": {true, l.number}, "raiseSignal": {true, l.raiseSignal},
 		"read": {false, l.read}, "leases": {false, l.list}, "claim": {true, l.claim}, "renew": {true, l.renew},
 		"announce": {true, l.announce}, "forgetInstances": {true, l.forgetInstances}, "instances": {false, l.instances},
 		"record": {true, l.record}, "forgetEvents": {true, l.forgetEvents}, "events": {false, l.events},

@@ -47,7 +47,7 @@ func (d *decoder) database(needed bool) Database {
 const quotedSubstitution = "still holds ${: nothing is substituted inside quotes; write ${NAME} without quotes"
 
 // keptIn names the databases in which a lease can be kept.
-const keptIn = "PostgreSQL, MySQL, MariaDB, SQL Server or SQLite"
+const keptIn = "PostgreSQL, MySQL, MariaDB, SQL Server, Oracle or SQLite"
 
 // wantedDatabase is the next step where the database is missing or of the wrong kind.
 const wantedDatabase = `set hotcold.database.url = "postgres://host:5432/database" (or "sqlite:/path/file.db" for two agents on one machine)`
@@ -157,6 +157,9 @@ func (d *decoder) open(v hocon.Value, l login) Database {
 		if strings.EqualFold(scheme, string(DialectSQLServer)) {
 			return d.openSQLServer(v, text, parseJDBCSQLServer, l)
 		}
+		if strings.EqualFold(scheme, string(DialectOracle)) {
+			return d.openOracle(v, text, parseJDBCOracle, l)
+		}
 	}
 	switch dialect := dialectOf(strings.ToLower(scheme)); dialect {
 	case DialectPostgres:
@@ -165,12 +168,14 @@ func (d *decoder) open(v hocon.Value, l login) Database {
 		return d.openMySQL(v, text, parseMyURL, dialect, l)
 	case DialectSQLServer:
 		return d.openSQLServer(v, text, parseSQLServerURL, l)
+	case DialectOracle:
+		return d.openOracle(v, text, parseOracleURL, l)
 	case DialectSQLite:
 		return d.openSQLite(v, rest)
 	case DialectH2:
 		d.fail(v.Errorf("H2 keeps its data in a file on one machine, so two machines would have two leases; %s", wantedDatabase))
 	case "":
-		d.fail(v.Errorf("want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, jdbc: or sqlite:"))
+		d.fail(v.Errorf("want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, oracle://, jdbc: or sqlite:"))
 	default:
 		d.fail(v.Errorf("this release keeps the lease in %s, not in %s; %s", keptIn, dialect, wantedDatabase))
 	}
@@ -242,6 +247,17 @@ func (d *decoder) openSQLServer(v hocon.Value, text string, parse func(string) (
 	if len(a.refused) > 0 {
 		d.fail(v.Errorf("hotcold logs in to SQL Server with a user and a password over plain sockets and TLS, and cannot do what these ask for: %s; "+
 			"set hotcold.database.url without them", sortedNames(a.refused)))
+		return Database{}
+	}
+	a.user, a.password = l.over(a.user, a.password)
+	d.warnIgnored(v, a.ignored)
+	return a.toDatabase()
+}
+
+func (d *decoder) openOracle(v hocon.Value, text string, parse func(string) (oraAddress, error), l login) Database {
+	a, err := parse(text)
+	if err != nil {
+		d.fail(v.Errorf("cannot be read as an address of Oracle: %v", err))
 		return Database{}
 	}
 	a.user, a.password = l.over(a.user, a.password)

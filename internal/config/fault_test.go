@@ -64,7 +64,7 @@ func TestFaultsSayWhereWhatWasReadAndWhatWouldBeRight(t *testing.T) {
 		},
 		{
 			"an address of nothing", least + `hotcold.database.url = "db.example.com"`,
-			[]string{"hotcold.conf:2:24: hotcold.database.url: want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, jdbc: or sqlite:"},
+			[]string{"hotcold.conf:2:24: hotcold.database.url: want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, oracle://, jdbc: or sqlite:"},
 		},
 		{
 			"a port that is none", least + `hotcold.database.url = "postgres://u:geheim@db:99999/x"`,

@@ -109,7 +109,7 @@ type MutualExclusion struct {
 // Dialect is a kind of database.
 type Dialect string
 
-// The dialects that are recognised. All of them but DialectOracle and DialectH2 come out of Load.
+// The dialects that are recognised. All of them but DialectH2 come out of Load.
 const (
 	DialectPostgres  Dialect = "postgres"
 	DialectSQLite    Dialect = "sqlite"
@@ -134,8 +134,8 @@ type Database struct {
 	Password Secret
 	// Params are the parameters that were taken over, in the words of the driver, but for those that are secret.
 	Params map[string]string
-	// DSN is what the driver is opened with: key=value pairs for pgx, a mysql://, mariadb:// or sqlserver:// URL for
-	// sqlstore, or the path of the SQLite file. It holds the password.
+	// DSN is what the driver is opened with: key=value pairs for pgx, a mysql://, mariadb://, sqlserver:// or oracle://
+	// URL for sqlstore, or the path of the SQLite file. It holds the password.
 	DSN Secret
 	// TablePrefix begins the names of hotcold's tables.
 	TablePrefix string

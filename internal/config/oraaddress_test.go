@@ -1,0 +1,51 @@
+package config
+
+import (
+	"fmt"
+	"testing"
+
+	go_ora "github.com/sijms/go-ora/v2"
+)
+
+func TestAddressesOfOracleAreReadAsItsThinDriverReadsThem(t *testing.T) {
+	for _, tc := range []struct{ address, want string }{
+		{"jdbc:oracle:thin:@//h:1522/svc", `[h:1522] "svc" "" "" "" false []`},
+		{"jdbc:oracle:thin:@h/svc", `[h:1521] "svc" "" "" "" false []`},
+		{"jdbc:oracle:thin:@h:1522:ORCL", `[h:1522] "" "ORCL" "" "" false []`},
+		{"jdbc:oracle:thin:u/p@ss@h:1522/svc", `[h:1522] "svc" "" "u" "p@ss" false []`},
+		{"jdbc:oracle:thin:@tcps://h1,h2:1523/svc", `[h1:1521 h2:1523] "svc" "" "" "" true []`},
+		{"oracle://u:p%2Fq@h1:1,h2/svc?ssl=true&x=y", `[h1:1 h2:1521] "svc" "" "u" "p/q" true [one that is not known]`},
+		{"jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(HOST=h)))", "fault: " + errOracleTNS.Error()},
+		{"jdbc:oracle:thin:@alias", "fault: " + errOracleTNS.Error()},
+		{"jdbc:oracle:oci:@h/svc", "fault: " + errOracleOCI.Error()},
+		{"jdbc:oracle:thin:@h:x/svc", "fault: " + errAddressPort.Error()},
+		{"jdbc:oracle:thin:@h/svc:dedicated", "fault: " + errOracleMode.Error()},
+		{"oracle://h", "fault: the service is missing"},
+	} {
+		parse := parseOracleURL
+		if tc.address[0] == 'j' {
+			parse = parseJDBCOracle
+		}
+		a, err := parse(tc.address)
+		got := fmt.Sprintf("%v %q %q %q %q %v %v", a.hosts, a.service, a.sid, a.user, a.password, a.tls, a.ignored)
+		if err != nil {
+			got = "fault: " + err.Error()
+		}
+		if got != tc.want {
+			t.Errorf("%s\n got %s\nwant %s", tc.address, got, tc.want)
+		}
+	}
+}
+
+func TestConnectionStringsAreReadByGoOra(t *testing.T) {
+	for _, password := range []string{"plain", `a'b\c d`, "=%&?@/;{}", "ü+"} {
+		a := oraAddress{hosts: []HostPort{{"h1", 1521}, {"h2", 1522}}, service: "svc", user: "o'brien", password: password, tls: true}
+		c, err := go_ora.ParseConfig(a.toDatabase().DSN.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.UserID != "o'brien" || c.Password != password || len(c.Servers) != 2 || c.ServiceName != "svc" || !c.SSL || !c.SSLVerify {
+			t.Errorf("%q was read as %q at %v, TLS %v, verified %v", password, c.Password, c.Servers, c.SSL, c.SSLVerify)
+		}
+	}
+}

@@ -46,9 +46,6 @@ func (d *decoder) database(needed bool) Database {
 // quotedSubstitution is the fault of a value that was meant to come from elsewhere.
 const quotedSubstitution = "still holds ${: nothing is substituted inside quotes; write ${NAME} without quotes"
 
-// keptIn names the databases in which a lease can be kept.
-const keptIn = "PostgreSQL, MySQL, MariaDB, SQL Server, Oracle or SQLite"
-
 // wantedDatabase is the next step where the database is missing or of the wrong kind.
 const wantedDatabase = `set hotcold.database.url = "postgres://host:5432/database" (or "sqlite:/path/file.db" for two agents on one machine)`
 
@@ -176,8 +173,6 @@ func (d *decoder) open(v hocon.Value, l login) Database {
 		d.fail(v.Errorf("H2 keeps its data in a file on one machine, so two machines would have two leases; %s", wantedDatabase))
 	case "":
 		d.fail(v.Errorf("want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, oracle://, jdbc: or sqlite:"))
-	default:
-		d.fail(v.Errorf("this release keeps the lease in %s, not in %s; %s", keptIn, dialect, wantedDatabase))
 	}
 	return Database{}
 }

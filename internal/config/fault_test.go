@@ -55,10 +55,6 @@ func TestFaultsSayWhereWhatWasReadAndWhatWouldBeRight(t *testing.T) {
 			[]string{"hotcold.conf:2:24: hotcold.database.url: cannot be read as an address of SQL Server: " + errAddressPort.Error()},
 		},
 		{
-			"another database", least + `hotcold.database.url = "oracle://db"`,
-			[]string{"hotcold.conf:2:24: hotcold.database.url: this release keeps the lease in " + keptIn + ", not in oracle; " + wantedDatabase},
-		},
-		{
 			"H2", least + `hotcold.database.url = "jdbc:h2:file:./persistence"`,
 			[]string{"hotcold.conf:2:24: hotcold.database.url: H2 keeps its data in a file on one machine, so two machines would have two leases; " + wantedDatabase},
 		},

@@ -64,6 +64,14 @@
 // that is frozen in the few milliseconds of a write keeps the file locked until
 // it goes on: nobody can take the lease meanwhile, which is safe and not available.
 //
+// SQL Server, 2016 or newer, and Oracle, 12.2 or newer, are not tested against
+// a real server in the build: the first is, over its driver, against a test
+// server that speaks TDS, the second over a fake driver. Both know our statements
+// by their text. Sessions are refused where a commit would not be durable when
+// it is answered, or where no write is taken. Watching is looking at a counter, ten
+// times in a second, on a connection more. The incarnations are in sqlserver_sql.go and
+// oracle_sql.go, with why the conditional UPDATE is right there.
+//
 // # Replication and fencing
 //
 // [DB.Replication] says how far the database keeps what it acknowledged, from its own state
@@ -94,7 +102,7 @@
 //	instance  SELECT, INSERT, UPDATE, DELETE
 //	event     SELECT, INSERT, DELETE
 //	request   SELECT, INSERT, UPDATE, DELETE
-//	meta      SELECT
+//	meta      SELECT; SQL Server and Oracle also INSERT, UPDATE
 //
 // # Errors
 //

@@ -23,8 +23,8 @@ type oraAddress struct {
 
 var (
 	errOracleForm = errors.New("want jdbc:oracle:thin:@//host:port/service, jdbc:oracle:thin:@host:port:SID or oracle://host:port/service")
-	errOracleOCI  = errors.New("jdbc:oracle:oci: needs Oracle's client library, which hotcold does not use; want jdbc:oracle:thin:")
-	errOracleTNS  = errors.New("hotcold reads no descriptors, (DESCRIPTION=...), and no names of tnsnames.ora; " +
+	errOracleOCI  = errors.New("jdbc:oracle:oci: needs Oracle's client library, which hotcold does not use; want jdbc:oracle:thin")
+	errOracleTNS  = errors.New("hotcold reads no descriptors (DESCRIPTION) and no names of tnsnames.ora; " +
 		"set hotcold.database.url to oracle://host:port/service, with several hosts as host1:port,host2:port")
 	errOracleMode = errors.New("a server mode or an instance after the service is not read")
 )

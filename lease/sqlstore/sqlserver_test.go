@@ -267,9 +267,9 @@ func TestARenewalOnSQLServerIsOneRoundTrip(t *testing.T) {
 	server := tdsServer(t)
 	relay := count(t, server.Addr())
 	db := openSQLServer(t, server.DSN(relay.addr))
-	held := claimed(t, db, "node")
+	claimed(t, db, "node")
 	for range 3 {
-		held = observed(t, db, "node")
+		held := observed(t, db, "node")
 		relay.take()
 		swapped(t, db, held, renewal(held))
 		if n := relay.take(); n != 1 {

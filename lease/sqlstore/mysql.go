@@ -236,24 +236,7 @@ func (m *mysqlDB) watch(ctx context.Context, name string, changed func()) error 
 	if err != nil {
 		return err
 	}
-	var last string
-	timer := m.clock.Timer(m.clock.Now().Boot)
-	defer timer.Stop()
-	for first := true; err == nil; first = false {
-		select {
-		case <-ctx.Done():
-			return s.end(context.Cause(ctx))
-		case <-timer.C():
-		}
-		timer.Reset(m.clock.Now().Boot + mysqlPoll)
-		var now string
-		now, err = m.look(ctx, s, name)
-		// The first look wakes too: what happened before it was missed.
-		if err == nil && (now != last || first) {
-			last = now
-			changed()
-		}
-	}
+	err = poll(ctx, m.clock, mysqlPoll, func() (string, error) { return m.look(ctx, s, name) }, changed)
 	return s.end(err)
 }
 

@@ -150,7 +150,7 @@ func (o *oracleDB) watch(ctx context.Context, name string, changed func()) error
 	if err != nil {
 		return err
 	}
-	return lent.end(poll(ctx, o.clock, func() (string, error) {
+	return lent.end(poll(ctx, o.clock, watchPoll, func() (string, error) {
 		look, cancel := context.WithTimeout(ctx, sqlserverLook)
 		defer cancel()
 		var value string

@@ -13,8 +13,9 @@ import (
 const watchPoll = 100 * time.Millisecond
 
 // poll calls changed at once, for what was signalled before, and again whenever
-// look has another answer. It returns at the first error, or when ctx ends.
-func poll(ctx context.Context, clk clock.Clock, look func() (string, error), changed func()) error {
+// look, which is called at that interval, has another answer. It returns at the
+// first error, or when ctx ends.
+func poll(ctx context.Context, clk clock.Clock, every time.Duration, look func() (string, error), changed func()) error {
 	last := ""
 	timer := clk.Timer(clk.Now().Boot)
 	defer timer.Stop()
@@ -24,7 +25,7 @@ func poll(ctx context.Context, clk clock.Clock, look func() (string, error), cha
 			return context.Cause(ctx)
 		case <-timer.C():
 		}
-		timer.Reset(clk.Now().Boot + watchPoll)
+		timer.Reset(clk.Now().Boot + every)
 		now, err := look()
 		if err != nil {
 			return err

@@ -11,13 +11,11 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	"golang.org/x/sys/unix"
 )
 
 // A connection on which nothing is sent, as the one that listens, is found dead
@@ -163,14 +161,6 @@ func (g *gate) dial(ctx context.Context, network, address string) (net.Conn, err
 	return dial(ctx, network, address)
 }
 
-func onSocket(c syscall.RawConn, f func(fd int) error) error {
-	var err error
-	if outer := c.Control(func(fd uintptr) { err = f(int(fd)) }); outer != nil {
-		return outer
-	}
-	return err
-}
-
 // usable looks, without a round trip, whether a connection from the pool has
 // anything to read. An idle server says nothing unless it says goodbye, so such a
 // connection is thrown away before a renewal is risked on it.
@@ -180,21 +170,7 @@ func usable(_ context.Context, conn *pgx.Conn) error {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	s, ok := c.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return driver.ErrBadConn
-	}
-	readable := 0
-	err = onSocket(raw, func(fd int) error {
-		var err error
-		readable, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		return err
-	})
-	if err != nil || readable > 0 {
+	if readable(c) {
 		return driver.ErrBadConn
 	}
 	return nil

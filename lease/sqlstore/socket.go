@@ -44,3 +44,11 @@ func readable(conn net.Conn) bool {
 	})
 	return err != nil || n > 0
 }
+
+func onSocket(c syscall.RawConn, f func(fd int) error) error {
+	var err error
+	if outer := c.Control(func(fd uintptr) { err = f(int(fd)) }); outer != nil {
+		return outer
+	}
+	return err
+}

@@ -200,24 +200,7 @@ func (q *sqliteDB) watch(ctx context.Context, name string, changed func()) error
 	if err != nil {
 		return err
 	}
-	var last string
-	timer := q.clock.Timer(q.clock.Now().Boot)
-	defer timer.Stop()
-	for first := true; err == nil; first = false {
-		select {
-		case <-ctx.Done():
-			return s.end(context.Cause(ctx))
-		case <-timer.C():
-		}
-		timer.Reset(q.clock.Now().Boot + sqlitePoll)
-		var now string
-		now, err = q.signal(ctx, s, name)
-		// The first look wakes too: what was signalled before it was missed.
-		if err == nil && (now != last || first) {
-			last = now
-			changed()
-		}
-	}
+	err = poll(ctx, q.clock, sqlitePoll, func() (string, error) { return q.signal(ctx, s, name) }, changed)
 	return s.end(err)
 }
 

@@ -192,7 +192,7 @@ func (q *sqlserverDB) watch(ctx context.Context, name string, changed func()) er
 	if err != nil {
 		return err
 	}
-	return lent.end(poll(ctx, q.clock, func() (string, error) {
+	return lent.end(poll(ctx, q.clock, watchPoll, func() (string, error) {
 		look, cancel := context.WithTimeout(ctx, sqlserverLook)
 		defer cancel()
 		var value string

@@ -201,10 +201,7 @@ func TestAnAgentWhoseNameIsTakenEndsAndTheOtherGoesOn(t *testing.T) {
 	p := newPair(t)
 	a := p.start("a", serves)
 	a.untilState(agent.Hot)
-	timing, err := lease.Settings{Update: 300 * time.Millisecond, Wait: 4 * time.Second}.Timing()
-	if err != nil {
-		t.Fatal(err)
-	}
+	timing := pairTiming(t)
 	twin, err := lease.New(lease.Options{
 		Name: "test", Self: lease.Identity{Instance: a.agent.Snapshot().Instance, Nonce: "another machine", Boot: "another boot"}, Timing: timing, Store: a.db,
 	})

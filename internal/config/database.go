@@ -36,7 +36,7 @@ func (d *decoder) database(needed bool) Database {
 		}
 		own = d.nodeLogin(own)
 	}
-	d.where[at+"url"] = Pos(address.Pos())
+	d.where[at+"url"], d.origins[at+"url"] = Pos(address.Pos()), address.Origin()
 	db := d.open(address, own)
 	db.TablePrefix, db.Replication = prefix, replication
 	d.show(at+"url", db)

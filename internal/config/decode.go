@@ -24,6 +24,7 @@ type decoder struct {
 	errs     hocon.Errors
 	warnings []Warning
 	where    map[string]Pos
+	origins  map[string]hocon.Origin
 	shown    map[string]string
 }
 
@@ -55,7 +56,7 @@ func (d *decoder) setting(path string) (Setting, hocon.Value) {
 		v = d.cfg.At(alias)
 	}
 	if written(v) {
-		d.where[path] = Pos(v.Pos())
+		d.where[path], d.origins[path] = Pos(v.Pos()), v.Origin()
 	} else {
 		v = d.defaults.At(path)
 	}

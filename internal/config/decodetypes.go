@@ -219,7 +219,7 @@ func (d *decoder) environment(path string) map[string]Secret {
 		}
 	}
 	if v := d.cfg.At(path); written(v) {
-		d.where[path] = Pos(v.Pos())
+		d.where[path], d.origins[path] = Pos(v.Pos()), v.Origin()
 	}
 	d.shown[path] = strings.Join(names, " ")
 	return env

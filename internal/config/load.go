@@ -31,7 +31,7 @@ func load(path string, env Env) (*Config, *decoder, error) {
 	}
 	d := &decoder{
 		env: env, cfg: src.cfg, baseDir: src.baseDir, rows: table(), byPath: map[string]Setting{},
-		where: map[string]Pos{}, shown: map[string]string{},
+		where: map[string]Pos{}, origins: map[string]hocon.Origin{}, shown: map[string]string{},
 	}
 	for _, s := range d.rows {
 		d.byPath[s.Path] = s
@@ -44,7 +44,7 @@ func load(path string, env Env) (*Config, *decoder, error) {
 		return nil, d, sortErrors(d.errs)
 	}
 	c.Warnings = sortWarnings(d.warnings)
-	c.where = d.where
+	c.where, c.origins = d.where, d.origins
 	for _, s := range d.rows {
 		c.Settings = append(c.Settings, Effective{Path: s.Path, Value: d.shown[s.Path], Pos: d.where[s.Path]})
 	}

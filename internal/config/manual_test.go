@@ -156,29 +156,7 @@ func writeSetting(b *strings.Builder, s Setting) {
 	if s.Min != "" || s.Max != "" {
 		fmt.Fprintf(b, ", from %s to %s", s.Min, s.Max)
 	}
-	fmt.Fprintf(b, "\n- Default: %s\n- Why change it: %s\n", defaultInWords(s), s.Why)
-}
-
-// defaultInWords puts together what is computed, constant, and the presets'.
-func defaultInWords(s Setting) string {
-	var parts []string
-	if s.Computed != "" {
-		parts = append(parts, s.Computed)
-	}
-	switch {
-	case s.Default != "" && s.Computed != "":
-		parts = append(parts, "else `"+s.Default+"`")
-	case s.Default != "":
-		parts = append(parts, "`"+s.Default+"`")
-	case s.Computed == "":
-		parts = append(parts, "none")
-	}
-	for _, name := range []PresetName{PresetCorda, PresetArtemis} {
-		if text, ok := s.Presets[name]; ok {
-			parts = append(parts, fmt.Sprintf("preset %s: `%s`", name, text))
-		}
-	}
-	return strings.Join(parts, "; ")
+	fmt.Fprintf(b, "\n- Default: %s\n- Why change it: %s\n", s.DefaultInWords(), s.Why)
 }
 
 func writePreset(b *strings.Builder, p Preset) {

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"maps"
 	"net"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -84,6 +86,17 @@ func (d *decoder) cordaPorts(f *nodeFacts) {
 	}
 	f.jolokia = f.add("jolokia", ":"+d.plain("jmxMonitoringHttpPort"))
 	f.add("ssh", ":"+d.plain("sshd.port"))
+}
+
+// ReadsOfNode says whether hotcold itself draws on a field of a Corda node's node.conf.
+func ReadsOfNode(path string) bool {
+	switch path {
+	case "myLegalName", "baseDirectory", "p2pAddress", "messagingServerAddress", "messagingServerExternal", "rpcAddress",
+		"rpcSettings.address", "rpcSettings.adminAddress", "rpcSettings.standAloneBroker", "jmxMonitoringHttpPort", "sshd.port",
+		dataSource + ".dataSource.url", dataSource + ".dataSource.user", dataSource + ".dataSource.password":
+		return true
+	}
+	return slices.Contains(slices.Collect(maps.Values(aliases())), path)
 }
 
 // add adds a port, as it is dialled from this machine, and returns that address; "" where there is none.

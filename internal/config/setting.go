@@ -57,6 +57,28 @@ func (s Setting) defaultFor(preset PresetName) string {
 	return s.Default
 }
 
+// DefaultInWords puts together what is computed, constant, and the presets'.
+func (s Setting) DefaultInWords() string {
+	var parts []string
+	if s.Computed != "" {
+		parts = append(parts, s.Computed)
+	}
+	switch {
+	case s.Default != "" && s.Computed != "":
+		parts = append(parts, "else `"+s.Default+"`")
+	case s.Default != "":
+		parts = append(parts, "`"+s.Default+"`")
+	case s.Computed == "":
+		parts = append(parts, "none")
+	}
+	for _, name := range []PresetName{PresetCorda, PresetArtemis} {
+		if text, ok := s.Presets[name]; ok {
+			parts = append(parts, "preset "+string(name)+": `"+text+"`")
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
 // childKeys are the keys that may stand in the object at path, in the order of the table. There are none where path
 // is a setting itself.
 func childKeys(rows []Setting, path string) []string {

@@ -125,7 +125,7 @@ func TestEverySettingHasAnEffect(t *testing.T) {
 // withoutRecord is the Config without the record of where everything stood.
 func withoutRecord(c *Config) Config {
 	bare := *c
-	bare.Settings, bare.Warnings, bare.where = nil, nil, nil
+	bare.Settings, bare.Warnings, bare.where, bare.origins = nil, nil, nil, nil
 	return bare
 }
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/hotcold/hotcold/hocon"
 )
 
 // Config is everything that one agent was told: the node's own node.conf and hotcold's block, checked and typed.
@@ -44,12 +46,19 @@ type Config struct {
 	// Settings are all settings of the table with what is in force, in the order of the table, secrets masked.
 	Settings []Effective
 
-	where map[string]Pos
+	where   map[string]Pos
+	origins map[string]hocon.Origin
 }
 
 // Where says where the value of a setting stands ("hotcold.mutualExclusion.waitInterval"), be it in hotcold's block
 // or in the place of node.conf that stands for it. It is the zero Pos where the default is in force.
 func (c *Config) Where(path string) Pos { return c.where[path] }
+
+// Origin says all that is known of where a setting came from, and false where the default is in force.
+func (c *Config) Origin(path string) (hocon.Origin, bool) {
+	o, ok := c.origins[path]
+	return o, ok
+}
 
 // Instance is the identity of one agent.
 type Instance struct {

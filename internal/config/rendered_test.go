@@ -1,0 +1,76 @@
+package config
+
+import (
+	"encoding/json"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The manual page has every setting of the table once, and no other.
+func TestManPageHasEverySettingOnceAndNoOther(t *testing.T) {
+	var got []string
+	for _, found := range regexp.MustCompile(`(?m)^\.TP\n\.B (hotcold\..+)$`).FindAllStringSubmatch(ManPage(), -1) {
+		got = append(got, strings.ReplaceAll(found[1], `\-`, "-"))
+	}
+	if want := settingPaths(); !slices.Equal(got, want) {
+		t.Errorf("the page has %q, the table %q", got, want)
+	}
+}
+
+func TestManPageIsRoffThatAFormatterTakes(t *testing.T) {
+	groff, err := exec.LookPath("groff")
+	if err != nil {
+		t.Skip("there is no groff here")
+	}
+	c := exec.Command(groff, "-man", "-Tascii", "-ww", "-z")
+	c.Stdin = strings.NewReader(ManPage())
+	if out, err := c.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("groff says %s (%v)", out, err)
+	}
+}
+
+// The schema has every setting of the table and no other.
+func TestJSONSchemaHasEverySettingAndNoOther(t *testing.T) {
+	var root map[string]any
+	if err := json.Unmarshal([]byte(JSONSchema()), &root); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	var walk func(path string, o map[string]any)
+	walk = func(path string, o map[string]any) {
+		properties, ok := o["properties"].(map[string]any)
+		if !ok {
+			got = append(got, path)
+			return
+		}
+		for key, child := range properties {
+			walk(strings.TrimPrefix(path+"."+key, "."), child.(map[string]any))
+		}
+	}
+	walk("", root)
+	want := settingPaths()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the schema has %q, the table %q", got, want)
+	}
+}
+
+func settingPaths() []string {
+	var paths []string
+	for _, s := range Settings() {
+		paths = append(paths, s.Path)
+	}
+	return paths
+}
+
+func TestHotcoldReadsNoFieldThatIsNone(t *testing.T) {
+	for path := range aliases() {
+		if !ReadsOfNode(aliases()[path]) || ReadsOfNode(path) {
+			t.Errorf("%s", path)
+		}
+	}
+}

@@ -208,7 +208,9 @@ func (l *linter) texts(v hocon.Value) {
 }
 
 // literal says whether a text still holds a substitution.
-func literal(v hocon.Value) bool { return v.Kind() == hocon.String && substitution.MatchString(v.Reveal()) }
+func literal(v hocon.Value) bool {
+	return v.Kind() == hocon.String && substitution.MatchString(v.Reveal())
+}
 
 // respell shows a text that holds substitutions, and how it would be right. What stands around them in a secret stays
 // hidden.

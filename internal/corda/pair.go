@@ -143,7 +143,7 @@ func (l *linter) unset() {
 			return
 		}
 		names := unsetIn(v.Origin())
-		l.add(Warning, "unset", v, "takes "+strings.Join(names, " and ")+" from the environment, which has it not here; the node does not start without", "")
+		l.add(Warning, "unset", v, "hangs on "+strings.Join(names, " and ")+", not set in this environment; the node does not start without", "")
 	})
 }
 

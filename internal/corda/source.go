@@ -19,8 +19,10 @@ type Override struct {
 
 // Sources are what a node puts its configuration together from, beside its file.
 type Sources struct {
-	// BaseDir is the base directory, which beats whatever is written.
+	// BaseDir is the base directory, which beats whatever is written; empty where it is not known.
 	BaseDir string
+	// Bare leaves the defaults out: what somebody wrote is all that there is.
+	Bare bool
 	// Arguments are overrides of the command line, by their paths: devMode, noLocalShell, sshd.port.
 	Arguments []Override
 	// Properties are the JVM's system properties; those that begin with "corda." count.
@@ -68,7 +70,11 @@ func Load(file string, s Sources) (*Node, error) {
 
 // layers are the sources, the highest first.
 func (n *Node) layers(doc *hocon.Document, s Sources) (hocon.Layers, error) {
-	base, err := hocon.FromEntries("base directory", hocon.FromLayer, []hocon.Entry{{Path: "baseDirectory", Value: s.BaseDir}})
+	var known []hocon.Entry
+	if s.BaseDir != "" {
+		known = append(known, hocon.Entry{Path: "baseDirectory", Value: s.BaseDir})
+	}
+	base, err := hocon.FromEntries("base directory", hocon.FromLayer, known)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +99,11 @@ func (n *Node) layers(doc *hocon.Document, s Sources) (hocon.Layers, error) {
 	if err != nil {
 		return nil, err
 	}
-	return hocon.Layers{base, cli, properties, environment, doc, defaults()}, nil
+	layers := hocon.Layers{base, cli, properties, environment, doc}
+	if !s.Bare {
+		layers = append(layers, defaults())
+	}
+	return layers, nil
 }
 
 // overrides are the entries that names with the prefix of Corda make.
@@ -248,12 +258,14 @@ func defaults() *hocon.Document {
 
 // Quote writes a text as HOCON, which takes JSON's form.
 func Quote(text string) string {
-	quoted, err := json.Marshal(text)
-	if err != nil {
-		// A string can always be marshalled.
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(text); err != nil {
+		// A string can always be encoded.
 		panic("corda: " + err.Error())
 	}
-	return string(quoted)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // BaseDir is the directory that a node.conf lies in, which is where a node is started.

@@ -71,9 +71,7 @@ not there. It ends with 0 when nothing is at fault, and with 8 otherwise.`,
 func (a *app) check(ctx context.Context, c *config.Config) *checkReport {
 	r := &checkReport{}
 	r.add("ok", "configuration", "%s is understood; this instance is %s, lease %q, preset %s", c.File, c.Instance.ID, c.LeaseName, c.Preset.Name)
-	for _, w := range c.Warnings {
-		r.add("warning", "configuration", "%s", w)
-	}
+	a.lintCheck(ctx, r, c)
 	t, err := timing(c)
 	if err != nil {
 		r.add("fault", "timing", "%v", err)

@@ -111,6 +111,10 @@ const indentStep = "    "
 func (r *renderer) value(v hocon.Value, indent string) {
 	switch v.Kind() {
 	case hocon.Object:
+		if len(v.Keys()) == 0 {
+			r.b.WriteString("{}")
+			return
+		}
 		r.b.WriteString("{\n")
 		r.fields(v, indent+indentStep)
 		r.b.WriteString(indent + "}")

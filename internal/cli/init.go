@@ -1,0 +1,225 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotcold/hotcold/internal/corda"
+)
+
+// answers are what a new hotcold.conf is made of.
+type answers struct {
+	nodeConf, preset, cloud, database, drive, command, name string
+}
+
+func (a *app) initCommand() *cobra.Command {
+	var s answers
+	var output string
+	presets, clouds := []string{"corda", "artemis", "command"}, []string{"azure", "aws", "none"}
+	c := &cobra.Command{
+		Use: "init", Short: "write a first hotcold.conf", Args: noArgs, GroupID: "set",
+		Long: `init writes a commented hotcold.conf beside an existing node.conf, or for any other
+program. On a terminal it asks for what no flag says; otherwise it takes the
+defaults. It never overwrites a file. The same file goes to both machines.`,
+		Example: `  hotcold init
+  hotcold init --node-conf node.conf --cloud azure --drive /mnt/corda
+  hotcold init --preset command --name orders --command /usr/bin/orders \
+      --database postgres://db.example.com:5432/orders`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.fill(a, cmd, presets, clouds); err != nil {
+				return err
+			}
+			return a.writeFirst(cmd.Context(), output, s.text(output))
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "hotcold.conf", "the `file` to write")
+	c.Flags().StringVar(&s.nodeConf, "node-conf", "", "the node's own `file` (default: node.conf, if it is there)")
+	c.Flags().StringVar(&s.preset, "preset", "", "`kind` of node: corda, artemis or command")
+	c.Flags().StringVar(&s.cloud, "cloud", "", "`where` the machines are: azure, aws or none")
+	c.Flags().StringVar(&s.database, "database", "", "`URL` of the lease's database, without a password (default: the node's)")
+	c.Flags().StringVar(&s.drive, "drive", "", "`directory` on which the shared drive is mounted")
+	c.Flags().StringVar(&s.command, "command", "", "what starts the node, a `command` for /bin/sh")
+	c.Flags().StringVar(&s.name, "name", "", "`name` of the pair (default: the node's legal name)")
+	_ = c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(presets, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("cloud", cobra.FixedCompletions(clouds, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.MarkFlagFilename("node-conf", "conf")
+	return c
+}
+
+// fill asks for what no flag said, and checks what there is.
+func (s *answers) fill(a *app, c *cobra.Command, presets, clouds []string) error {
+	given := c.Flags().Changed
+	q := &questions{in: bufio.NewReader(a.Stdin), out: a.Stderr, on: terminal(a.Stdin)}
+	if _, err := os.Stat("node.conf"); err == nil && s.nodeConf == "" && (s.preset == "" || s.preset == "corda") {
+		s.nodeConf = "node.conf"
+	}
+	q.ask(given("node-conf"), &s.nodeConf, "node.conf of the node (- for none)", s.nodeConf)
+	if s.nodeConf == "-" {
+		s.nodeConf = ""
+	}
+	kind := "command"
+	if s.nodeConf != "" {
+		kind = "corda"
+	}
+	q.ask(given("preset"), &s.preset, "kind of node: "+strings.Join(presets, ", "), kind)
+	if s.preset != "corda" {
+		q.ask(given("name"), &s.name, "name of the pair", "")
+		q.ask(given("database"), &s.database, "URL of a PostgreSQL for the lease, without a password", "")
+	}
+	if s.preset == "command" {
+		q.ask(given("command"), &s.command, "what starts the node", "")
+	}
+	q.ask(given("cloud"), &s.cloud, "where the machines are: "+strings.Join(clouds, ", "), "none")
+	q.ask(given("drive"), &s.drive, "directory of the shared drive (empty for none)", "")
+	switch {
+	case q.err != nil:
+		return q.err
+	case !slices.Contains(presets, s.preset):
+		return usage("the preset is %q, want one of %s", s.preset, strings.Join(presets, ", "))
+	case !slices.Contains(clouds, s.cloud):
+		return usage("the cloud is %q, want one of %s", s.cloud, strings.Join(clouds, ", "))
+	case s.preset == "command" && s.command == "":
+		return usage("the preset command needs --command, what starts the node")
+	case s.preset != "corda" && s.name == "":
+		return usage("the preset %s needs --name, a name for the pair", s.preset)
+	case s.preset != "corda" && s.database == "":
+		return usage("the preset %s needs --database, as in postgres://host:5432/database", s.preset)
+	case s.preset == "corda" && s.nodeConf == "":
+		return usage("the preset corda needs --node-conf, the node's own file")
+	}
+	return nil
+}
+
+// questions asks a person, where there is one.
+type questions struct {
+	in  *bufio.Reader
+	out io.Writer
+	on  bool
+	err error
+}
+
+// ask takes an answer, or the default where nobody is there or nothing was answered.
+func (q *questions) ask(given bool, answer *string, question, otherwise string) {
+	if given || q.err != nil {
+		return
+	}
+	*answer = otherwise
+	if !q.on {
+		return
+	}
+	fmt.Fprintf(q.out, "%s [%s]: ", question, otherwise)
+	line, err := q.in.ReadString('\n')
+	if err != nil {
+		q.err = fmt.Errorf("read the answer: %w", err)
+		return
+	}
+	if line = strings.TrimSpace(line); line != "" {
+		*answer = line
+	}
+}
+
+// text is the file.
+func (s answers) text(output string) string {
+	var b strings.Builder
+	b.WriteString("# Settings of hotcold, the same file on both machines. `hotcold config explain PATH` says what each one\n# means, `hotcold config lint` what is wrong.\n")
+	if s.nodeConf != "" {
+		// An include is relative to the file that has it.
+		name := s.nodeConf
+		if rel, err := filepath.Rel(filepath.Dir(output), s.nodeConf); err == nil && !filepath.IsAbs(name) {
+			name = rel
+		}
+		fmt.Fprintf(&b, "include %s\n", corda.Quote(name))
+	}
+	fmt.Fprintf(&b, "\nhotcold {\n    preset = %s\n", s.preset)
+	if s.name != "" {
+		fmt.Fprintf(&b, "\n    # Name of the pair: the same on both machines, and no other pair in the database has it.\n    name = %s\n", corda.Quote(s.name))
+	}
+	b.WriteString(`
+    # The lease. A dead machine is replaced after about waitInterval and a little more, plus the node's own start.
+    # Both machines must have the same numbers; a number without a unit is milliseconds.
+    mutualExclusion {
+        on = true
+        updateInterval = 2000
+        waitInterval = 10000
+        # Unique in the pair; the default is the host name.
+        # machineName = "machine-a"
+    }
+`)
+	b.WriteString(s.databaseText())
+	if s.command != "" {
+		fmt.Fprintf(&b, "\n    # What starts the node. It must stay in the foreground.\n    node.command = %s\n", corda.Quote("exec "+strings.TrimPrefix(s.command, "exec ")))
+	}
+	if s.drive != "" {
+		fmt.Fprintf(&b, "\n    # The drive that both machines mount.%s\n    drive.path = %s\n", s.driveAdvice(), corda.Quote(s.drive))
+	}
+	b.WriteString(s.listenText())
+	b.WriteString("}\n")
+	return b.String()
+}
+
+func (s answers) databaseText() string {
+	if s.database == "" {
+		return "\n    # The lease is kept in the node's own database (dataSourceProperties), if that is PostgreSQL. Another one:\n" +
+			"    # database { url = \"postgres://db.example.com:5432/hotcold\", user = hotcold, passwordFile = \"/etc/hotcold/password\" }\n"
+	}
+	return fmt.Sprintf("\n    # Where the lease is kept. The password is in a file that only the agent's user may read.\n    database {\n        url = %s\n        # user = hotcold\n        # passwordFile = \"/etc/hotcold/password\"\n    }\n", corda.Quote(s.database))
+}
+
+func (s answers) driveAdvice() string {
+	switch s.cloud {
+	case "azure":
+		return " Azure Files: with `Secure transfer` it takes SMB 3.0 or\n    # newer only; keep the account's key in a file of mode 0600, not in fstab."
+	case "aws":
+		return " EFS: mount it with NFS 4.1 and `hard`, by its\n    # mount target in the machine's own availability zone."
+	}
+	return ""
+}
+
+func (s answers) listenText() string {
+	who := "A balancer"
+	switch s.cloud {
+	case "azure":
+		who = "Azure's balancer (its probes come from 168.63.129.16)"
+	case "aws":
+		who = "AWS's balancer"
+	}
+	return "\n    # " + who + " asks /hot of each agent. From another machine that wants TLS and a proof of the caller:\n" +
+		"    # listen { address = \"0.0.0.0:4653\", tls { certificate = \"agent.pem\", key = \"agent.key\", clientCA = \"ca.pem\" } }\n"
+}
+
+// writeFirst writes a file that was not there, and says what would be wrong with it.
+func (a *app) writeFirst(ctx context.Context, path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return &failure{code: exitRefused, err: fmt.Errorf("%s is there, and is not overwritten", path), hint: "name another file with --output, or move it away"}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(path)))
+	}
+	fmt.Fprintf(a.Stderr, "%s is written\n", path)
+	found, err := a.lintFile(ctx, []string{path}, corda.AnyEdition)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if f.Severity == corda.Error {
+			report(a.Stderr, "warning", f.String())
+		}
+	}
+	report(a.Stderr, "hint", "`hotcold config lint` and `hotcold check` say what is still missing")
+	return nil
+}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -81,21 +82,11 @@ func (a *app) nodeOf(ctx context.Context, c *config.Config, lenient bool) (*cord
 		return nil, nil
 	}
 	s := corda.Sources{BaseDir: c.BaseDir, WorkDir: c.Node.Dir, Environ: a.Environ(), Lenient: lenient}
-	for _, name := range slices.Sorted(mapKeys(c.Node.Env)) {
+	for _, name := range slices.Sorted(maps.Keys(c.Node.Env)) {
 		s.Environ = append(s.Environ, name+"="+c.Node.Env[name].Reveal())
 	}
 	s.Arguments, s.Properties = commandLine(c.Node.Command)
 	return a.loadNode(ctx, a.short(c.NodeConf), s)
-}
-
-func mapKeys(m map[string]config.Secret) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range m {
-			if !yield(name) {
-				return
-			}
-		}
-	}
 }
 
 // loadNode reads a node.conf, or gives up with ctx: see read.

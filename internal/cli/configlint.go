@@ -95,10 +95,7 @@ func (a *app) lintOwn(ctx context.Context, file string, n *corda.Node, e corda.E
 		return append(corda.Lint(n, e), corda.Finding{Severity: corda.Warning, Rule: "unset", Pos: n.Config.At("hotcold").KeyPos(), Path: "hotcold",
 			Text: "was not looked at, because variables are not set in this environment: " + strings.Join(n.Unset, ", ")}), nil
 	}
-	before := a.config
-	a.config = file
-	conf, err := a.load(ctx)
-	a.config = before
+	conf, err := a.loadFile(ctx, file)
 	var faults hocon.Errors
 	if errors.As(err, &faults) {
 		return corda.FromErrors(faults), nil

@@ -36,6 +36,9 @@ or a file (--output, mode 0600, put in place in one step) they are written.`,
   hotcold config render shared.conf --set messagingServerAddress=10.0.0.4:10005`,
 		ValidArgsFunction: completeFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
+			if a.json && output != "" {
+				return usage("--json goes to standard output, and --output writes node.conf: use one of them")
+			}
 			dir, err := a.WorkDir()
 			if err != nil {
 				return err
@@ -52,6 +55,7 @@ or a file (--output, mode 0600, put in place in one step) they are written.`,
 			return a.rendered(r, output)
 		},
 	}
+	a.jsonFlag(c)
 	c.Flags().StringArrayVar(&set, "set", nil, "a `NAME=value` of this machine (several times)")
 	c.Flags().StringVarP(&output, "output", "o", "", "write this `file` instead of standard output")
 	c.Flags().BoolVar(&reveal, "reveal", false, "write secrets in, on a terminal too")
@@ -92,12 +96,20 @@ func (a *app) machine(set []string) (corda.Machine, error) {
 
 // rendered puts what was rendered where it belongs, and tells what stayed open.
 func (a *app) rendered(r corda.Rendered, output string) error {
-	if output == "" {
+	switch {
+	case a.json:
+		kept := append([]string{}, r.Kept...)
+		if err := a.printJSON(map[string]any{"conf": r.Text, "kept": kept, "masked": r.Masked}); err != nil {
+			return err
+		}
+	case output == "":
 		if _, err := io.WriteString(a.Stdout, r.Text); err != nil {
 			return err
 		}
-	} else if err := replace(output, r.Text); err != nil {
-		return err
+	default:
+		if err := replace(output, r.Text); err != nil {
+			return err
+		}
 	}
 	if len(r.Kept) > 0 {
 		report(a.Stderr, "note", "taken from the node's environment when it starts: "+strings.Join(r.Kept, ", "))

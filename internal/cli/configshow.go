@@ -38,6 +38,11 @@ Secrets are shown as ***.`,
 			if err != nil {
 				return err
 			}
+			if node != nil {
+				for _, f := range node.Findings {
+					report(a.Stderr, string(f.Severity), f.String())
+				}
+			}
 			settings, fields := settingsShown(conf, all), fieldsShown(node, all)
 			if a.json {
 				return a.printJSON(map[string]any{"file": conf.File, "nodeConf": conf.NodeConf, "settings": settings, "fields": fields})

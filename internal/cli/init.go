@@ -201,7 +201,7 @@ func (s answers) listenText() string {
 func (a *app) writeFirst(ctx context.Context, path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return &failure{code: exitRefused, err: fmt.Errorf("%s is there, and is not overwritten", path), hint: "name another file with --output, or move it away"}
+		return &failure{code: exitFailed, err: fmt.Errorf("%s is there, and is not overwritten", path), hint: "name another file with --output, or move it away"}
 	}
 	if err != nil {
 		return err

@@ -48,6 +48,11 @@ func (a *app) load(ctx context.Context) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.loadFile(ctx, path)
+}
+
+// loadFile reads the configuration in a file.
+func (a *app) loadFile(ctx context.Context, path string) (*config.Config, error) {
 	host, err := a.Hostname()
 	if err != nil {
 		return nil, err

@@ -74,6 +74,9 @@ refuses to start with keys that it does not know, so keep ` + "`hotcold { }`" + 
 - **Substitutions** stand outside of quotes: ` + "`${HOST}\":10002\"`" + `. Inside quotes ` + "`${HOST}`" + ` is plain text; hotcold warns of it.
 - An **empty value** (` + "`\"\"` or `[]`" + `) takes away what a preset has given.
 
+` + "`hotcold config explain`" + ` says of one setting what is in force and where that came from, ` + "`hotcold config lint`" + ` what is wrong;
+[config-commands.md](config-commands.md) shows how.
+
 ## The lease and node.conf
 
 The block of Corda Enterprise's hot-cold guide is read from node.conf,

@@ -25,7 +25,7 @@ type Sources struct {
 	Bare bool
 	// Arguments are overrides of the command line, by their paths: devMode, noLocalShell, sshd.port.
 	Arguments []Override
-	// Properties are the JVM's system properties; those that begin with "corda." count.
+	// Properties are the JVM's system properties; those that begin with "corda." or "corda_" count.
 	Properties []Override
 	// Environ is the node's environment, NAME=value.
 	Environ []string
@@ -111,7 +111,7 @@ func (n *Node) overrides(all []Override, kind string, env bool) []hocon.Entry {
 	var entries []hocon.Entry
 	names := map[string]string{}
 	for _, o := range all {
-		path, ok := overridden(o.Name, env)
+		path, ok := overridden(o.Name)
 		if !ok {
 			continue
 		}
@@ -136,14 +136,11 @@ func (n *Node) overrides(all []Override, kind string, env bool) []hocon.Entry {
 }
 
 // overridden is the path that a name stands for. Names all in capitals stand for nothing.
-func overridden(name string, env bool) (string, bool) {
+func overridden(name string) (string, bool) {
 	if len(name) < len("corda.x") || !strings.EqualFold(name[:5], "corda") || name[5] != '.' && name[5] != '_' {
 		return "", false
 	}
 	if prefix := name[:5]; prefix != "corda" && prefix != "CORDA" || name == strings.ToUpper(name) {
-		return "", false
-	}
-	if !env && name[:6] != "corda." {
 		return "", false
 	}
 	return strings.ReplaceAll(name[6:], "_", "."), true

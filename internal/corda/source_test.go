@@ -105,3 +105,19 @@ func TestTheTableOfFieldsIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the table calls a secret is one by the rules by which values are masked.
+func TestEverySecretOfTheTableIsMasked(t *testing.T) {
+	for _, f := range corda.Fields() {
+		if f.Secret && f.Kind == corda.Text {
+			n := load(t, f.Path+" = hunter2\n", corda.Sources{Bare: true})
+			if v := n.Config.At(f.Path); v.String() != "***" {
+				t.Errorf("%s is shown", f.Path)
+			}
+		}
+	}
+	n := load(t, `dataSourceProperties { dataSource { accessKey = hunter2, url = "jdbc:postgresql://h/d?password=hunter2" }, "dataSource.trust" = hunter2 }`, corda.Sources{Bare: true})
+	if text := n.Config.String(); strings.Contains(text, "hunter2") || !strings.Contains(text, "//h/d") {
+		t.Error(text)
+	}
+}

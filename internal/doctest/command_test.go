@@ -85,6 +85,10 @@ func checkCommand(t *testing.T, helps map[string]string, page string, at int, te
 		t.Errorf("%s:%d: there is no command %q", page, at, text)
 		return
 	}
+	if len(words) > 2 && strings.Contains(help, "Available Commands:") && !strings.HasPrefix(words[2], "-") &&
+		!regexp.MustCompile(`(?m)^  `+regexp.QuoteMeta(strings.TrimRight(words[2], ".,;:"))+`  +\S`).MatchString(help) {
+		t.Errorf("%s:%d: there is no command %q", page, at, text)
+	}
 	for _, word := range words[2:] {
 		flag, _, _ := strings.Cut(word, "=")
 		if strings.HasPrefix(flag, "--") && !regexp.MustCompile(`(^|\s)`+flag+`(\s|$)`).MatchString(help) {
@@ -102,7 +106,14 @@ func helpOfCommands(t *testing.T) map[string]string {
 	_, list, _ := strings.Cut(help, "Usage:")
 	for _, found := range entry.FindAllStringSubmatch(list, -1) {
 		if found[1] != "hotcold" {
-			all[found[1]] = ask(t, found[1], "--help")
+			help := ask(t, found[1], "--help")
+			if _, group, ok := strings.Cut(help, "Available Commands:"); ok {
+				group, _, _ = strings.Cut(group, "\n\n")
+				for _, sub := range entry.FindAllStringSubmatch(group, -1) {
+					help += ask(t, found[1], sub[1], "--help")
+				}
+			}
+			all[found[1]] = help
 		}
 	}
 	return all

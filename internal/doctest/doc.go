@@ -10,6 +10,8 @@
 //	hocon conf     internal/config loads it without a fault or a warning; the word "pair" behind it makes it the
 //	               configuration of the page's pair
 //	hocon warned   internal/config loads it and warns of it
+//	hocon file X   the file X of its page, for "console files"
+//	console files  each command is run in a folder with the page's files, and what it prints is compared
 //	console pair   each command is run against a real pair of agents with a real PostgreSQL, and what it prints is
 //	               compared, with placeholders for times, process numbers, names of machines and addresses
 //

@@ -63,7 +63,7 @@ func (s *answers) fill(a *app, c *cobra.Command, presets, clouds []string) error
 	if _, err := os.Stat("node.conf"); err == nil && s.nodeConf == "" && (s.preset == "" || s.preset == "corda") {
 		s.nodeConf = "node.conf"
 	}
-	q.ask(given("node-conf"), &s.nodeConf, "node.conf of the node (- for none)", s.nodeConf)
+	q.ask(c.Context(), given("node-conf"), &s.nodeConf, "node.conf of the node (- for none)", s.nodeConf)
 	if s.nodeConf == "-" {
 		s.nodeConf = ""
 	}
@@ -71,16 +71,16 @@ func (s *answers) fill(a *app, c *cobra.Command, presets, clouds []string) error
 	if s.nodeConf != "" {
 		kind = "corda"
 	}
-	q.ask(given("preset"), &s.preset, "kind of node: "+strings.Join(presets, ", "), kind)
+	q.ask(c.Context(), given("preset"), &s.preset, "kind of node: "+strings.Join(presets, ", "), kind)
 	if s.preset != "corda" {
-		q.ask(given("name"), &s.name, "name of the pair", "")
-		q.ask(given("database"), &s.database, "URL of a PostgreSQL for the lease, without a password", "")
+		q.ask(c.Context(), given("name"), &s.name, "name of the pair", "")
+		q.ask(c.Context(), given("database"), &s.database, "URL of a PostgreSQL for the lease, without a password", "")
 	}
 	if s.preset == "command" {
-		q.ask(given("command"), &s.command, "what starts the node", "")
+		q.ask(c.Context(), given("command"), &s.command, "what starts the node", "")
 	}
-	q.ask(given("cloud"), &s.cloud, "where the machines are: "+strings.Join(clouds, ", "), "none")
-	q.ask(given("drive"), &s.drive, "directory of the shared drive (empty for none)", "")
+	q.ask(c.Context(), given("cloud"), &s.cloud, "where the machines are: "+strings.Join(clouds, ", "), "none")
+	q.ask(c.Context(), given("drive"), &s.drive, "directory of the shared drive (empty for none)", "")
 	switch {
 	case q.err != nil:
 		return q.err
@@ -109,7 +109,7 @@ type questions struct {
 }
 
 // ask takes an answer, or the default where nobody is there or nothing was answered.
-func (q *questions) ask(given bool, answer *string, question, otherwise string) {
+func (q *questions) ask(ctx context.Context, given bool, answer *string, question, otherwise string) {
 	if given || q.err != nil {
 		return
 	}
@@ -118,13 +118,32 @@ func (q *questions) ask(given bool, answer *string, question, otherwise string) 
 		return
 	}
 	fmt.Fprintf(q.out, "%s [%s]: ", question, otherwise)
-	line, err := q.in.ReadString('\n')
+	line, err := q.line(ctx)
 	if err != nil {
 		q.err = fmt.Errorf("read the answer: %w", err)
 		return
 	}
 	if line = strings.TrimSpace(line); line != "" {
 		*answer = line
+	}
+}
+
+// line reads a line, or gives up with the context, so that Ctrl-C works. What hangs ends with the process.
+func (q *questions) line(ctx context.Context) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		text, err := q.in.ReadString('\n')
+		done <- answer{text, err}
+	}()
+	select {
+	case a := <-done:
+		return a.text, a.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
 	}
 }
 

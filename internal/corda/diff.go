@@ -46,8 +46,8 @@ func Diff(a, b *Node) []hocon.Change {
 		return false
 	})
 	for i := range changes {
-		changes[i].A = strings.ReplaceAll(changes[i].A, placeholder, "(not set here)")
-		changes[i].B = strings.ReplaceAll(changes[i].B, placeholder, "(not set here)")
+		changes[i].A = mark.ReplaceAllString(changes[i].A, "$${$1}")
+		changes[i].B = mark.ReplaceAllString(changes[i].B, "$${$1}")
 	}
 	return changes
 }

@@ -86,7 +86,7 @@ func (l *linter) keys(v hocon.Value, path string) {
 		if path != "" {
 			full = path + "." + key
 		}
-		if full == "hotcold" || !l.fromFile(child) {
+		if full == "hotcold" || child.Kind() == hocon.Null || !l.fromFile(child) {
 			continue
 		}
 		f, isField := l.row(full)

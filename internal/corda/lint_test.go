@@ -2,6 +2,7 @@ package corda_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,5 +141,30 @@ func TestASecretInAFaultIsNotShown(t *testing.T) {
 	got := strings.Join(lint(t, sound+"keyStorePassword = \"hunter2${X}\"\n", corda.AnyEdition), "\n")
 	if strings.Contains(got, "hunter2") || !strings.Contains(got, "keyStorePassword: is the text ***") {
 		t.Error(got)
+	}
+}
+
+// A file in which everything is of another kind than it should be has faults and nothing worse.
+func TestValuesOfAnyKindAnywhereAreFaultsOnly(t *testing.T) {
+	for _, value := range []string{"null", "3", "text", "[]", "[[{a = 1}]]", "{}", "{ a = { b = 1 } }", "true", "${X}", `"${X}"`} {
+		tops := map[string]bool{}
+		for _, f := range corda.Fields() {
+			lint(t, sound+f.Path+" = "+value+"\n", corda.AnyEdition)
+			if top, _, _ := strings.Cut(f.Path, "."); !tops[top] && top != f.Path {
+				lint(t, sound+top+" = null\n"+top+" = "+value+"\n", corda.OpenSource4)
+				tops[top] = true
+			}
+		}
+	}
+}
+
+// One run of the resolver tells a limited number of faults; all variables that are not set are told all the same.
+func TestEveryVariableThatIsNotSetIsTold(t *testing.T) {
+	text := sound + "jarDirs = ["
+	for i := range 60 {
+		text += fmt.Sprintf("${V%d}, ", i)
+	}
+	if found := lint(t, text+"]\n", corda.AnyEdition); len(found) != 60 {
+		t.Errorf("%d are told: %q", len(found), found)
 	}
 }

@@ -48,7 +48,11 @@ func Render(file string, m Machine) (Rendered, error) {
 	if err != nil {
 		return Rendered{}, err
 	}
-	cfg, err := marked(hocon.Layers{over, doc}, m.Variables)
+	// Given variables are marked too: whether one goes in is decided where its value stands.
+	cfg, _, err := resolveMarked(hocon.Layers{over, doc}, func(name string) (string, bool) {
+		_, given := m.Variables[name]
+		return placeholder + name + placeholder, given
+	})
 	if err != nil {
 		return Rendered{}, err
 	}
@@ -56,24 +60,6 @@ func Render(file string, m Machine) (Rendered, error) {
 	r.fields(cfg.Root(), "")
 	slices.Sort(r.kept)
 	return Rendered{r.b.String(), r.kept, r.masked}, nil
-}
-
-// marked resolves layers with a mark in the place of each variable.
-func marked(l hocon.Layers, given map[string]string) (*hocon.Config, error) {
-	asked := map[string]bool{}
-	_, err := hocon.Resolve(l, hocon.Env(func(name string) (string, bool) {
-		asked[name] = true
-		_, ok := given[name]
-		return "", ok
-	}))
-	needed := map[string]bool{}
-	for name := range asked {
-		_, ok := given[name]
-		needed[name] = ok || err != nil && strings.Contains(err.Error(), "${"+name+"}")
-	}
-	return hocon.Resolve(l, hocon.WithSecrets(Secrets()), hocon.Env(func(name string) (string, bool) {
-		return placeholder + name + placeholder, needed[name]
-	}))
 }
 
 // mark is a variable in a resolved text.

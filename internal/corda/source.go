@@ -193,7 +193,8 @@ func Nearest(path string) (string, bool) {
 	return hocon.Nearest(path, known)
 }
 
-// placeholder stands for the text of a variable that is not set. It is no character, so no file has it.
+// placeholder stands before and behind the name of a variable whose value is not known. It is no character, so no file
+// has it.
 const placeholder = "\uffff"
 
 // unknown says whether a value hangs on a variable that is not set.
@@ -201,40 +202,53 @@ func unknown(v hocon.Value) bool { return strings.Contains(v.Reveal(), placehold
 
 // resolve resolves all layers at once.
 func (n *Node) resolve(l hocon.Layers, s Sources) (*hocon.Config, error) {
-	asked := map[string]bool{}
 	lookup := func(name string) (string, bool) {
 		for _, line := range slices.Backward(s.Environ) {
 			if key, value, _ := strings.Cut(line, "="); key == name {
 				return value, true
 			}
 		}
-		asked[name] = true
 		return "", false
 	}
-	cfg, err := hocon.Resolve(l, hocon.Env(lookup), hocon.WithSecrets(Secrets()))
-	if err == nil || !s.Lenient {
-		return cfg, err
+	if !s.Lenient {
+		return hocon.Resolve(l, hocon.Env(lookup), hocon.WithSecrets(Secrets()))
 	}
-	needed := map[string]bool{}
-	for name := range asked {
-		needed[name] = strings.Contains(err.Error(), "${"+name+"}")
-	}
-	cfg, again := hocon.Resolve(l, hocon.Env(func(name string) (string, bool) {
-		if needed[name] {
-			return placeholder, true
+	cfg, unset, err := resolveMarked(l, lookup)
+	n.Unset = unset
+	return cfg, err
+}
+
+// resolveMarked resolves layers with a mark in the place of each variable that is wanted and not there, and returns
+// their names. Variables that are optional and not there stay so.
+func resolveMarked(l hocon.Layers, lookup func(string) (string, bool)) (*hocon.Config, []string, error) {
+	var marks []string
+	for {
+		var asked []string
+		cfg, err := hocon.Resolve(l, hocon.WithSecrets(Secrets()), hocon.Env(func(name string) (string, bool) {
+			if slices.Contains(marks, name) {
+				return placeholder + name + placeholder, true
+			}
+			value, ok := lookup(name)
+			if !ok && !slices.Contains(asked, name) {
+				asked = append(asked, name)
+			}
+			return value, ok
+		}))
+		if err == nil {
+			slices.Sort(marks)
+			return cfg, marks, nil
 		}
-		return lookup(name)
-	}), hocon.WithSecrets(Secrets()))
-	if again != nil {
-		return nil, err // what else is wrong is told with the rest
-	}
-	for name, is := range needed {
-		if is {
-			n.Unset = append(n.Unset, name)
+		// One run tells a limited number of faults, so there may be more of them in the next.
+		before := len(marks)
+		for _, name := range asked {
+			if strings.Contains(err.Error(), "${"+name+"}") {
+				marks = append(marks, name)
+			}
+		}
+		if len(marks) == before {
+			return nil, nil, err
 		}
 	}
-	slices.Sort(n.Unset)
-	return cfg, nil
 }
 
 // defaults are the constant defaults of the table as the lowest layer.

@@ -39,7 +39,12 @@ defaults. It never overwrites a file. The same file goes to both machines.`,
 			if err := s.fill(a, cmd, presets, clouds); err != nil {
 				return err
 			}
-			return a.writeFirst(cmd.Context(), output, s.text(output))
+			dir, err := a.WorkDir()
+			if err != nil {
+				return err
+			}
+			s.nodeConf = included(dir, output, s.nodeConf)
+			return a.writeFirst(cmd.Context(), output, s.text())
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", "hotcold.conf", "the `file` to write")
@@ -100,6 +105,20 @@ func (s *answers) fill(a *app, c *cobra.Command, presets, clouds []string) error
 	return nil
 }
 
+// included is the name of node.conf as hotcold.conf has to include it: relative to where that is.
+func included(dir, output, nodeConf string) string {
+	if nodeConf == "" || filepath.IsAbs(nodeConf) {
+		return nodeConf
+	}
+	if !filepath.IsAbs(output) {
+		output = filepath.Join(dir, output)
+	}
+	if name, err := filepath.Rel(filepath.Dir(output), filepath.Join(dir, nodeConf)); err == nil {
+		return name
+	}
+	return filepath.Join(dir, nodeConf)
+}
+
 // questions asks a person, where there is one.
 type questions struct {
 	in  *bufio.Reader
@@ -148,16 +167,11 @@ func (q *questions) line(ctx context.Context) (string, error) {
 }
 
 // text is the file.
-func (s answers) text(output string) string {
+func (s answers) text() string {
 	var b strings.Builder
 	b.WriteString("# Settings of hotcold, the same file on both machines. `hotcold config explain PATH` says what each one\n# means, `hotcold config lint` what is wrong.\n")
 	if s.nodeConf != "" {
-		// An include is relative to the file that has it.
-		name := s.nodeConf
-		if rel, err := filepath.Rel(filepath.Dir(output), s.nodeConf); err == nil && !filepath.IsAbs(name) {
-			name = rel
-		}
-		fmt.Fprintf(&b, "include %s\n", corda.Quote(name))
+		fmt.Fprintf(&b, "include %s\n", corda.Quote(s.nodeConf))
 	}
 	fmt.Fprintf(&b, "\nhotcold {\n    preset = %s\n", s.preset)
 	if s.name != "" {

@@ -21,7 +21,8 @@ func (a *app) configRenderCommand() *cobra.Command {
 		Use: "render FILE", Short: "node.conf of one machine out of a shared one", Args: files(1, 1, "the shared file"),
 		Long: `render writes the node.conf of one machine, out of a file that both share and the
 values that this machine has: its environment, and what --set says. A name with
-a point in it, or that of a field, sets the field; any other is a variable.
+a point in it, or that of a field, sets the field; any other is a variable. Give
+secrets in the environment: other users can see arguments.
 
 A substitution becomes its value where there is one. It stays a substitution where
 nobody gives a value, and where it is a secret: the node takes those from its own

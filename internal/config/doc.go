@@ -21,8 +21,8 @@
 // # The table of settings
 //
 // Settings is the one table of all that stands under "hotcold": path, type, default, range, meaning. The decoder
-// takes its defaults from it, unknown keys are held against it, and docs/configuration.md is written from it. A test
-// holds all three against each other in both directions.
+// takes its defaults from it, unknown keys are held against it, and docs/configuration.md, ManPage and JSONSchema are
+// made from it. Tests hold all of them against each other in both directions.
 //
 // # Errors
 //

@@ -72,6 +72,18 @@ func TestASoundFileHasNoFault(t *testing.T) {
 	}
 }
 
+func TestTheExampleHasNoFault(t *testing.T) {
+	text, err := os.ReadFile("../../examples/corda/node.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lint(t, string(text), corda.OpenSource4) {
+		if !strings.HasPrefix(line, "warning ") || !strings.Contains(line, "not set in this environment") {
+			t.Error(line)
+		}
+	}
+}
+
 // Each rule that a node, or a pair, holds its configuration against.
 func TestEachRuleHasItsFinding(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
@@ -141,6 +153,12 @@ func TestASecretInAFaultIsNotShown(t *testing.T) {
 	got := strings.Join(lint(t, sound+"keyStorePassword = \"hunter2${X}\"\n", corda.AnyEdition), "\n")
 	if strings.Contains(got, "hunter2") || !strings.Contains(got, "keyStorePassword: is the text ***") {
 		t.Error(got)
+	}
+	for _, path := range []string{"p2pAddress", "sshd.port", "jmxReporterType", "devMode", "compatibilityZoneURL", "flowTimeout.timeout", "networkServices", "jarDirs"} {
+		got := strings.Join(lint(t, sound+path+" = ${MY_TOKEN}\nadditionalP2PAddresses = [${MY_TOKEN}, ${MY_TOKEN}]", corda.AnyEdition, "MY_TOKEN=hunter2"), "\n")
+		if strings.Contains(got, "hunter2") || !strings.Contains(got, "additionalP2PAddresses: want list of host:port, and the secret is none") {
+			t.Error(got)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func (l *linter) advertised() {
 			l.add(Error, "address", item, "is every interface of the machine, which nobody can dial; the node refuses it", "write the balancer's address")
 		}
 		if slices.Contains(seen, text) {
-			l.add(Warning, "address", item, fmt.Sprintf("is %s once more", text), "take it out")
+			l.add(Warning, "address", item, fmt.Sprintf("is %s once more", item), "take it out")
 		}
 		seen = append(seen, text)
 	}

@@ -22,11 +22,14 @@ func (l *linter) field(f Field, v hocon.Value) {
 		return
 	}
 	if text := mistyped(f, v); text != "" {
+		if v.String() != v.Reveal() {
+			text = "want " + string(f.Kind) + ", and the secret is none"
+		}
 		l.add(Error, "type", v, text, "")
 	}
 }
 
-// mistyped says what is wrong with a value by its kind, or "". It quotes no secret.
+// mistyped says what is wrong with a value by its kind, or "". It may quote the value.
 func mistyped(f Field, v hocon.Value) string {
 	switch f.Kind {
 	case Bool:

@@ -19,6 +19,7 @@ import (
 	"github.com/hotcold/hotcold/internal/probe"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/notice"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -195,7 +196,7 @@ func (m *machine) untilState(s agent.State) agent.Snapshot {
 }
 
 // ask makes a request and waits for its end.
-func (m *machine) ask(r sqlstore.Request) sqlstore.Request {
+func (m *machine) ask(r notice.Request) notice.Request {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(m.t.Context(), limit)
 	defer cancel()
@@ -208,7 +209,7 @@ func (m *machine) ask(r sqlstore.Request) sqlstore.Request {
 		if r, err = m.db.Request(ctx, id); err != nil {
 			m.t.Fatal(err)
 		}
-		if r.Ended() || r.Kind == agent.RequestPause && r.State == sqlstore.StateAccepted {
+		if r.Ended() || r.Kind == agent.RequestPause && r.State == notice.StateAccepted {
 			return r
 		}
 		if err := clock.Wait(ctx, clock.System(), 20*time.Millisecond); err != nil {
@@ -296,7 +297,7 @@ func TestANodeThatFailsEverywhereIsGivenUpUntilAPersonResumes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := a.ask(sqlstore.Request{Kind: agent.RequestResume}); r.State != sqlstore.StateDone {
+	if r := a.ask(notice.Request{Kind: agent.RequestResume}); r.State != notice.StateDone {
 		t.Fatalf("resume: %+v", r)
 	}
 	for {
@@ -318,8 +319,8 @@ func TestASwitchoverGoesToTheOtherAgentAndIsConfirmed(t *testing.T) {
 	a.untilState(agent.Hot)
 	b := p.start("b", serves)
 	b.untilState(agent.Cold)
-	r := a.ask(sqlstore.Request{Kind: agent.RequestSwitchover})
-	if r.State != sqlstore.StateDone || !strings.Contains(r.Answer, "b is hot at epoch 2") {
+	r := a.ask(notice.Request{Kind: agent.RequestSwitchover})
+	if r.State != notice.StateDone || !strings.Contains(r.Answer, "b is hot at epoch 2") {
 		t.Errorf("answer: %+v", r)
 	}
 	if s := a.agent.Snapshot(); s.State == agent.Hot {
@@ -331,8 +332,8 @@ func TestASwitchoverIsRefusedWhenNobodyCouldTakeOver(t *testing.T) {
 	t.Parallel()
 	a := newPair(t).start("a", serves)
 	a.untilState(agent.Hot)
-	r := a.ask(sqlstore.Request{Kind: agent.RequestSwitchover, Target: "b"})
-	if r.State != sqlstore.StateRefused || !strings.Contains(r.Answer, `no agent "b" has announced itself`) {
+	r := a.ask(notice.Request{Kind: agent.RequestSwitchover, Target: "b"})
+	if r.State != notice.StateRefused || !strings.Contains(r.Answer, `no agent "b" has announced itself`) {
 		t.Errorf("answer: %+v", r)
 	}
 	if s := a.agent.Snapshot(); s.State != agent.Hot || s.Epoch != 1 {
@@ -352,8 +353,8 @@ func TestASwitchoverThatNobodyTookUpIsNotCalledDone(t *testing.T) {
 	if err := b.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r := a.ask(sqlstore.Request{Kind: agent.RequestSwitchover})
-	if want := "the other machine did not take over; a is hot again at epoch 2"; r.State != sqlstore.StateRefused || r.Answer != want {
+	r := a.ask(notice.Request{Kind: agent.RequestSwitchover})
+	if want := "the other machine did not take over; a is hot again at epoch 2"; r.State != notice.StateRefused || r.Answer != want {
 		t.Errorf("answer: %+v, want %q", r, want)
 	}
 }
@@ -362,7 +363,7 @@ func TestAPausedNodeThatEndsIsLeftAloneUntilResumed(t *testing.T) {
 	t.Parallel()
 	a := newPair(t).start("a", "while ! test -e end; do sleep 0.05; done; rm end; exit 1")
 	a.untilState(agent.Hot)
-	if r := a.ask(sqlstore.Request{Kind: agent.RequestPause}); r.State != sqlstore.StateAccepted {
+	if r := a.ask(notice.Request{Kind: agent.RequestPause}); r.State != notice.StateAccepted {
 		t.Fatalf("pause: %+v", r)
 	}
 	a.until("paused", func(s agent.Snapshot) bool { return s.Paused })
@@ -373,7 +374,7 @@ func TestAPausedNodeThatEndsIsLeftAloneUntilResumed(t *testing.T) {
 	if s.Counters.NodeStarts != 1 || a.row().Record.Released {
 		t.Errorf("starts %d, row %v", s.Counters.NodeStarts, a.row())
 	}
-	a.ask(sqlstore.Request{Kind: agent.RequestResume})
+	a.ask(notice.Request{Kind: agent.RequestResume})
 	if s := a.untilState(agent.Hot); s.Epoch != 1 || s.Counters.NodeStarts != 2 {
 		t.Errorf("epoch %d, starts %d", s.Epoch, s.Counters.NodeStarts)
 	}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hotcold/hotcold/lease/sqlstore"
+	"github.com/hotcold/hotcold/lease/notice"
 )
 
 // board is the agent's side of the tables in which agents and operators meet.
@@ -22,7 +22,7 @@ type board struct {
 	looked  replicationLook // of the goroutine alone
 
 	mu     sync.Mutex // guards all below
-	events []sqlstore.Event
+	events []notice.Event
 	lost   int // events that found the queue full
 }
 
@@ -54,7 +54,7 @@ func nudge(c chan struct{}) {
 func (b *board) announceSoon() { nudge(b.say) }
 func (b *board) pollSoon()     { nudge(b.poll) }
 
-func (b *board) append(e sqlstore.Event) {
+func (b *board) append(e notice.Event) {
 	b.mu.Lock()
 	if len(b.events) < maxEvents {
 		b.events = append(b.events, e)
@@ -126,7 +126,7 @@ func (b *board) drain(ctx context.Context) bool {
 }
 
 // write adds one event to the history.
-func (b *board) write(ctx context.Context, e sqlstore.Event) bool {
+func (b *board) write(ctx context.Context, e notice.Event) bool {
 	ctx, cancel := context.WithTimeout(ctx, boardLimit)
 	defer cancel()
 	err := b.a.o.Database.Append(ctx, e)
@@ -145,7 +145,7 @@ func (b *board) announce(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, boardLimit)
 	defer cancel()
-	err = b.a.o.Database.Announce(ctx, sqlstore.Instance{
+	err = b.a.o.Database.Announce(ctx, notice.Instance{
 		Lease: s.Lease, ID: s.Instance, Machine: s.Machine, Nonce: b.a.o.Self.Nonce, Boot: b.a.o.Self.Boot,
 		State: string(s.State), Document: doc,
 	})

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/hotcold/hotcold/lease"
-	"github.com/hotcold/hotcold/lease/sqlstore"
+	"github.com/hotcold/hotcold/lease/notice"
 )
 
 // Restart says how often a node that failed is started again on this machine.
@@ -213,10 +213,10 @@ const switchoverLimit = 10 * time.Minute
 
 // judgeSwitchover decides about a request for a switchover that this agent is
 // not performing at the moment.
-func judgeSwitchover(s Snapshot, pausedBy string, r sqlstore.Request) outcome {
-	begun := r.State == sqlstore.StateAccepted
+func judgeSwitchover(s Snapshot, pausedBy string, r notice.Request) outcome {
+	begun := r.State == notice.StateAccepted
 	refuse := func(format string, args ...any) outcome {
-		return outcome{state: sqlstore.StateRefused, text: fmt.Sprintf(format, args...)}
+		return outcome{state: notice.StateRefused, text: fmt.Sprintf(format, args...)}
 	}
 	switch {
 	case s.State == Hot && begun:
@@ -235,11 +235,11 @@ func judgeSwitchover(s Snapshot, pausedBy string, r sqlstore.Request) outcome {
 
 // concludeSwitchover answers a switchover that another term accepted, now that
 // a node is hot and ready again.
-func concludeSwitchover(s Snapshot, r sqlstore.Request) outcome {
+func concludeSwitchover(s Snapshot, r notice.Request) outcome {
 	who := r.Target
 	switch {
 	case who == s.Instance, who == s.Machine, who == "" && r.AcceptedBy != s.Instance:
-		return outcome{state: sqlstore.StateDone, text: fmt.Sprintf("%s is hot at epoch %d, its node was ready %.2f s after its start",
+		return outcome{state: notice.StateDone, text: fmt.Sprintf("%s is hot at epoch %d, its node was ready %.2f s after its start",
 			s.Machine, s.Epoch, s.Node.StartSeconds)}
 	case who == "":
 		who = "the other machine"
@@ -248,5 +248,5 @@ func concludeSwitchover(s Snapshot, r sqlstore.Request) outcome {
 	if r.AcceptedBy == s.Instance {
 		hot += " again"
 	}
-	return outcome{state: sqlstore.StateRefused, text: fmt.Sprintf("%s did not take over; %s at epoch %d", who, hot, s.Epoch)}
+	return outcome{state: notice.StateRefused, text: fmt.Sprintf("%s did not take over; %s at epoch %d", who, hot, s.Epoch)}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/hotcold/hotcold/lease"
-	"github.com/hotcold/hotcold/lease/sqlstore"
+	"github.com/hotcold/hotcold/lease/notice"
 )
 
 func TestANodeThatEndsIsRestartedHereAndThenHandedOver(t *testing.T) {
@@ -99,7 +99,7 @@ func TestAMemoOfAnotherVersionIsNoObstacle(t *testing.T) {
 }
 
 func TestEverySwitchoverComesToAnEnd(t *testing.T) {
-	const open, accepted = sqlstore.StateOpen, sqlstore.StateAccepted
+	const open, accepted = notice.StateOpen, notice.StateAccepted
 	hot := Snapshot{State: Hot, Instance: "a:/opt", Machine: "a", Holder: "a:/opt", Epoch: 9}
 	cold := Snapshot{State: Cold, Instance: "b:/opt", Machine: "b", Holder: "a:/opt", Epoch: 9}
 	with := func(s Snapshot, f func(*Snapshot)) Snapshot { f(&s); return s }
@@ -111,25 +111,25 @@ func TestEverySwitchoverComesToAnEnd(t *testing.T) {
 		name   string
 		s      Snapshot
 		paused string
-		r      sqlstore.Request
+		r      notice.Request
 		want   string
 	}{
-		{"asked of a hot agent", hot, "", sqlstore.Request{State: open}, grant},
-		{"of a cold one: the hot one does it", cold, "", sqlstore.Request{State: open}, waits},
-		{"while a takeover is under way: whoever is hot next does it", nobody, "", sqlstore.Request{State: open}, waits},
-		{"during a pause", hot, "ann", sqlstore.Request{State: open}, "refused: paused by ann"},
-		{"when the node has failed everywhere", failed, "", sqlstore.Request{State: open}, "refused: nobody is hot: it failed"},
-		{"and failed on the way", failed, "", sqlstore.Request{State: accepted}, "refused: nobody is hot: it failed"},
-		{"too long ago", hot, "", sqlstore.Request{State: open, Age: old}, "refused: nobody could do it"},
-		{"too long ago, and nobody became hot since", nobody, "", sqlstore.Request{State: accepted, Age: old}, "refused: nobody could do it"},
-		{"a node that takes long to start is waited for", cold, "", sqlstore.Request{State: accepted, Age: old}, waits},
-		{"begun before a pause, and the target is on its way", cold, "ann", sqlstore.Request{State: accepted}, waits},
-		{"begun before a pause, and the target is gone", with(nobody, func(s *Snapshot) { s.State = Paused }), "ann", sqlstore.Request{State: accepted}, "refused: paused by ann"},
-		{"taken up", hot, "", sqlstore.Request{State: accepted, AcceptedBy: "b:/opt"}, "done: a is hot at epoch 9"},
-		{"taken up by the target", hot, "", sqlstore.Request{State: accepted, AcceptedBy: "b:/opt", Target: "a"}, "done: a is hot at epoch 9"},
-		{"not taken up", hot, "", sqlstore.Request{State: accepted, AcceptedBy: "a:/opt"}, "refused: the other machine did not take over; a is hot again at epoch 9"},
-		{"taken up by a third machine", hot, "", sqlstore.Request{State: accepted, AcceptedBy: "b:/opt", Target: "c"}, "refused: c did not take over; a is hot at epoch 9"},
-		{"taken up, and paused since", hot, "ann", sqlstore.Request{State: accepted, AcceptedBy: "b:/opt"}, "done: a is hot at epoch 9"},
+		{"asked of a hot agent", hot, "", notice.Request{State: open}, grant},
+		{"of a cold one: the hot one does it", cold, "", notice.Request{State: open}, waits},
+		{"while a takeover is under way: whoever is hot next does it", nobody, "", notice.Request{State: open}, waits},
+		{"during a pause", hot, "ann", notice.Request{State: open}, "refused: paused by ann"},
+		{"when the node has failed everywhere", failed, "", notice.Request{State: open}, "refused: nobody is hot: it failed"},
+		{"and failed on the way", failed, "", notice.Request{State: accepted}, "refused: nobody is hot: it failed"},
+		{"too long ago", hot, "", notice.Request{State: open, Age: old}, "refused: nobody could do it"},
+		{"too long ago, and nobody became hot since", nobody, "", notice.Request{State: accepted, Age: old}, "refused: nobody could do it"},
+		{"a node that takes long to start is waited for", cold, "", notice.Request{State: accepted, Age: old}, waits},
+		{"begun before a pause, and the target is on its way", cold, "ann", notice.Request{State: accepted}, waits},
+		{"begun before a pause, and the target is gone", with(nobody, func(s *Snapshot) { s.State = Paused }), "ann", notice.Request{State: accepted}, "refused: paused by ann"},
+		{"taken up", hot, "", notice.Request{State: accepted, AcceptedBy: "b:/opt"}, "done: a is hot at epoch 9"},
+		{"taken up by the target", hot, "", notice.Request{State: accepted, AcceptedBy: "b:/opt", Target: "a"}, "done: a is hot at epoch 9"},
+		{"not taken up", hot, "", notice.Request{State: accepted, AcceptedBy: "a:/opt"}, "refused: the other machine did not take over; a is hot again at epoch 9"},
+		{"taken up by a third machine", hot, "", notice.Request{State: accepted, AcceptedBy: "b:/opt", Target: "c"}, "refused: c did not take over; a is hot at epoch 9"},
+		{"taken up, and paused since", hot, "ann", notice.Request{State: accepted, AcceptedBy: "b:/opt"}, "done: a is hot at epoch 9"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := judgeSwitchover(c.s, c.paused, c.r)
@@ -145,18 +145,18 @@ func TestEverySwitchoverComesToAnEnd(t *testing.T) {
 }
 
 func TestAPauseLastsFromItsRequestToTheResume(t *testing.T) {
-	pause := sqlstore.Request{Kind: RequestPause, By: "ann"}
-	resume := sqlstore.Request{Kind: RequestResume, By: "bob"}
-	other := sqlstore.Request{Kind: RequestPause, By: "eve"}
+	pause := notice.Request{Kind: RequestPause, By: "ann"}
+	resume := notice.Request{Kind: RequestResume, By: "bob"}
+	other := notice.Request{Kind: RequestPause, By: "eve"}
 	for _, c := range []struct {
-		found []sqlstore.Request
+		found []notice.Request
 		want  string
 	}{
 		{nil, ""},
-		{[]sqlstore.Request{pause}, "ann"},
-		{[]sqlstore.Request{pause, other}, "ann"},
-		{[]sqlstore.Request{pause, resume}, ""},
-		{[]sqlstore.Request{pause, resume, other}, "eve"},
+		{[]notice.Request{pause}, "ann"},
+		{[]notice.Request{pause, other}, "ann"},
+		{[]notice.Request{pause, resume}, ""},
+		{[]notice.Request{pause, resume, other}, "eve"},
 	} {
 		if got := pausedBy(c.found); got != c.want {
 			t.Errorf("%+v: got %q, want %q", c.found, got, c.want)

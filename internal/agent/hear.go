@@ -7,7 +7,7 @@ import (
 
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
-	"github.com/hotcold/hotcold/lease/sqlstore"
+	"github.com/hotcold/hotcold/lease/notice"
 )
 
 // heard takes in what the lease reports. It never blocks.
@@ -196,5 +196,5 @@ func (a *Agent) note(kind string, epoch uint64, d Document) {
 		return
 	}
 	d.Machine = a.o.Machine
-	a.board.append(sqlstore.Event{Lease: a.o.Lease, Instance: a.o.Self.Instance, Kind: kind, Epoch: epoch, Document: d.encode()})
+	a.board.append(notice.Event{Lease: a.o.Lease, Instance: a.o.Self.Instance, Kind: kind, Epoch: epoch, Document: d.encode()})
 }

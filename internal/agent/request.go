@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hotcold/hotcold/lease/sqlstore"
+	"github.com/hotcold/hotcold/lease/notice"
 )
 
 // Kinds of requests.
@@ -37,7 +37,7 @@ func (b *board) requests(ctx context.Context) {
 
 // pausedBy says who asked for hands off, by the requests that have not ended,
 // oldest first; empty: nobody.
-func pausedBy(found []sqlstore.Request) string {
+func pausedBy(found []notice.Request) string {
 	by := ""
 	for _, r := range found {
 		switch {
@@ -52,8 +52,8 @@ func pausedBy(found []sqlstore.Request) string {
 
 // pauses brings pause and resume into force. A pause stays accepted for as long
 // as it is in force, so every agent finds it there; a resume ends it.
-func (b *board) pauses(ctx context.Context, found []sqlstore.Request) {
-	var inForce []sqlstore.Request
+func (b *board) pauses(ctx context.Context, found []notice.Request) {
+	var inForce []notice.Request
 	resumes := map[int64]bool{}
 	for _, r := range found {
 		switch r.Kind {
@@ -73,27 +73,27 @@ func (b *board) pauses(ctx context.Context, found []sqlstore.Request) {
 // resume ends the pauses before it. A resume stays accepted until somebody has
 // the lease: the agent that accepted it may be gone, or not the one that could
 // run the node, and all that see it let a failed node be tried again.
-func (b *board) resume(ctx context.Context, r sqlstore.Request, pauses []sqlstore.Request) {
+func (b *board) resume(ctx context.Context, r notice.Request, pauses []notice.Request) {
 	if b.accept(ctx, r) {
 		b.a.note(EventResumed, b.a.Snapshot().Epoch, Document{Text: "resumed by " + r.By})
 	}
 	for _, p := range pauses {
-		b.answer(ctx, p, sqlstore.StateDone, "resumed by "+r.By)
+		b.answer(ctx, p, notice.StateDone, "resumed by "+r.By)
 	}
 	s := b.a.Snapshot()
 	switch {
 	case s.Holder == "":
 	case len(pauses) > 0:
-		b.answer(ctx, r, sqlstore.StateDone, "resumed: takeover and restart work again")
+		b.answer(ctx, r, notice.StateDone, "resumed: takeover and restart work again")
 	default:
-		b.answer(ctx, r, sqlstore.StateDone, fmt.Sprintf("nothing is paused, and %s has the lease at epoch %d", s.Holder, s.Epoch))
+		b.answer(ctx, r, notice.StateDone, fmt.Sprintf("nothing is paused, and %s has the lease at epoch %d", s.Holder, s.Epoch))
 	}
 }
 
 // accept takes an open request on. It returns false where it was not open any
 // more, or somebody else was faster.
-func (b *board) accept(ctx context.Context, r sqlstore.Request) bool {
-	if r.State != sqlstore.StateOpen {
+func (b *board) accept(ctx context.Context, r notice.Request) bool {
+	if r.State != notice.StateOpen {
 		return false
 	}
 	ok, err := b.a.o.Database.Accept(ctx, r.ID, b.a.o.Self.Instance)
@@ -104,9 +104,9 @@ func (b *board) accept(ctx context.Context, r sqlstore.Request) bool {
 }
 
 // answer ends a request. It returns false where another agent did.
-func (b *board) answer(ctx context.Context, r sqlstore.Request, state, text string) bool {
+func (b *board) answer(ctx context.Context, r notice.Request, state, text string) bool {
 	ended, err := b.a.o.Database.Answer(ctx, r.ID, state, text)
-	if err != nil && !errors.Is(err, sqlstore.ErrEnded) {
+	if err != nil && !errors.Is(err, notice.ErrEnded) {
 		b.a.o.Log.Warn("could not answer a request", "request", r.Kind, "err", err)
 	}
 	return ended
@@ -123,7 +123,7 @@ type switchover struct {
 func (s *switchover) Error() string { return "switchover to " + s.target + ", asked for by " + s.by }
 
 // switchover grants, refuses or answers one request.
-func (b *board) switchover(ctx context.Context, r sqlstore.Request) {
+func (b *board) switchover(ctx context.Context, r notice.Request) {
 	s := b.a.Snapshot()
 	if b.a.switching(r.ID) {
 		return
@@ -138,19 +138,19 @@ func (b *board) switchover(ctx context.Context, r sqlstore.Request) {
 	if end.state == "" || !b.answer(ctx, r, end.state, end.text) {
 		return
 	}
-	if end.state == sqlstore.StateRefused {
+	if end.state == notice.StateRefused {
 		b.a.note(EventRefused, s.Epoch, Document{Text: "switchover refused", Cause: end.text})
 	}
 }
 
 // grant begins a switchover, or says why not.
-func (b *board) grant(ctx context.Context, r sqlstore.Request, s Snapshot) outcome {
+func (b *board) grant(ctx context.Context, r notice.Request, s Snapshot) outcome {
 	target, err := b.target(ctx, r.Target)
 	switch {
 	case err != nil:
-		return outcome{state: sqlstore.StateRefused, text: err.Error()}
+		return outcome{state: notice.StateRefused, text: err.Error()}
 	case target == s.Instance:
-		return outcome{state: sqlstore.StateDone, text: fmt.Sprintf("%s is hot already, at epoch %d", s.Machine, s.Epoch)}
+		return outcome{state: notice.StateDone, text: fmt.Sprintf("%s is hot already, at epoch %d", s.Machine, s.Epoch)}
 	case !b.accept(ctx, r):
 		return outcome{}
 	}
@@ -173,7 +173,7 @@ func (b *board) target(ctx context.Context, wanted string) (string, error) {
 
 // chooseTarget looks for an agent that could take over from self. found is
 // ordered by instance, the newest word of each first.
-func chooseTarget(found []sqlstore.Instance, self, wanted string) (string, error) {
+func chooseTarget(found []notice.Instance, self, wanted string) (string, error) {
 	why := "no other agent has announced itself"
 	if wanted != "" {
 		why = fmt.Sprintf("no agent %q has announced itself", wanted)
@@ -197,7 +197,7 @@ func chooseTarget(found []sqlstore.Instance, self, wanted string) (string, error
 }
 
 // unready says why an agent could not take over; empty: it could.
-func unready(i sqlstore.Instance) string {
+func unready(i notice.Instance) string {
 	var s Snapshot
 	switch err := json.Unmarshal(i.Document, &s); {
 	case err != nil:

@@ -14,7 +14,7 @@ import (
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/probe"
-	"github.com/hotcold/hotcold/lease/sqlstore"
+	"github.com/hotcold/hotcold/lease/notice"
 )
 
 // quit ends an agent and waits for it.
@@ -26,7 +26,7 @@ func (m *machine) quit() error {
 }
 
 // ghost leaves a request that an agent accepted which is no more.
-func (m *machine) ghost(r sqlstore.Request) int64 {
+func (m *machine) ghost(r notice.Request) int64 {
 	m.t.Helper()
 	// It is asked of another lease and moved, or a living agent would be faster.
 	r.Lease, r.By = "elsewhere", "a person"
@@ -49,7 +49,7 @@ func (m *machine) ghost(r sqlstore.Request) int64 {
 }
 
 // outcome waits for the end of a request.
-func (m *machine) outcome(id int64) sqlstore.Request {
+func (m *machine) outcome(id int64) notice.Request {
 	m.t.Helper()
 	timer := clock.System().Timer(clock.System().Now().Boot + limit)
 	defer timer.Stop()
@@ -98,9 +98,9 @@ func TestASwitchoverIsRefusedDuringAPause(t *testing.T) {
 	b := p.start("b", serves)
 	b.untilState(agent.Cold)
 	a.untilAnnounced("b")
-	a.ask(sqlstore.Request{Kind: agent.RequestPause})
-	r := a.ask(sqlstore.Request{Kind: agent.RequestSwitchover})
-	if r.State != sqlstore.StateRefused || !strings.Contains(r.Answer, "paused by a person") {
+	a.ask(notice.Request{Kind: agent.RequestPause})
+	r := a.ask(notice.Request{Kind: agent.RequestSwitchover})
+	if r.State != notice.StateRefused || !strings.Contains(r.Answer, "paused by a person") {
 		t.Errorf("answer: %+v", r)
 	}
 	if r.AcceptedBy != "" { // the hot agent would take it for a switchover that came about
@@ -116,7 +116,7 @@ func TestAnAgentThatStartsDuringAPauseDoesNotClaim(t *testing.T) {
 	p := newPair(t)
 	a := p.start("a", serves)
 	a.untilState(agent.Hot)
-	a.ask(sqlstore.Request{Kind: agent.RequestPause})
+	a.ask(notice.Request{Kind: agent.RequestPause})
 	if err := a.quit(); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestAnAgentThatStartsDuringAPauseDoesNotClaim(t *testing.T) {
 	if s.Counters.Claims != 0 || !slices.Contains(s.Reasons, "paused by a person") {
 		t.Errorf("%d claims, reasons %q", s.Counters.Claims, s.Reasons)
 	}
-	b.ask(sqlstore.Request{Kind: agent.RequestResume})
+	b.ask(notice.Request{Kind: agent.RequestResume})
 	b.untilState(agent.Hot)
 }
 
@@ -134,15 +134,15 @@ func TestAResumeWhoseAgentDiedComesToAnEnd(t *testing.T) {
 	p := newPair(t)
 	a := p.start("a", serves)
 	a.untilState(agent.Hot)
-	pause := a.ask(sqlstore.Request{Kind: agent.RequestPause})
+	pause := a.ask(notice.Request{Kind: agent.RequestPause})
 	if err := a.quit(); err != nil {
 		t.Fatal(err)
 	}
-	resume := a.ghost(sqlstore.Request{Kind: agent.RequestResume})
+	resume := a.ghost(notice.Request{Kind: agent.RequestResume})
 	b := p.start("b", serves)
 	b.untilState(agent.Hot)
 	for _, id := range []int64{pause.ID, resume} {
-		if r := b.outcome(id); r.State != sqlstore.StateDone {
+		if r := b.outcome(id); r.State != notice.StateDone {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -160,9 +160,9 @@ func TestAResumeReachesTheMachineThatCouldRunTheNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.agent.FitnessKnown([]string{"no java"})
-	id := a.ghost(sqlstore.Request{Kind: agent.RequestResume}) // an agent of the pair accepts it first, and b hears of it all the same
+	id := a.ghost(notice.Request{Kind: agent.RequestResume}) // an agent of the pair accepts it first, and b hears of it all the same
 	b.untilState(agent.Hot)
-	if r := b.outcome(id); r.State != sqlstore.StateDone {
+	if r := b.outcome(id); r.State != notice.StateDone {
 		t.Errorf("%+v", r)
 	}
 }
@@ -171,8 +171,8 @@ func TestASwitchoverToSomebodyElseIsNotDoneBecauseAnybodyIsHot(t *testing.T) {
 	t.Parallel()
 	a := newPair(t).start("a", serves)
 	a.untilState(agent.Hot)
-	id := a.ghost(sqlstore.Request{Kind: agent.RequestSwitchover, Target: "c"})
-	if r := a.outcome(id); r.State != sqlstore.StateRefused || !strings.Contains(r.Answer, "c did not take over") {
+	id := a.ghost(notice.Request{Kind: agent.RequestSwitchover, Target: "c"})
+	if r := a.outcome(id); r.State != notice.StateRefused || !strings.Contains(r.Answer, "c did not take over") {
 		t.Errorf("answer: %+v", r)
 	}
 }
@@ -192,12 +192,12 @@ func TestASwitchoverAsksTheNewestWordOfAnAgent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.db.Announce(t.Context(), sqlstore.Instance{Lease: "test", ID: "b:/opt", Machine: "b", Nonce: word.nonce, State: "cold", Document: doc}); err != nil {
+		if err := a.db.Announce(t.Context(), notice.Instance{Lease: "test", ID: "b:/opt", Machine: "b", Nonce: word.nonce, State: "cold", Document: doc}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r := a.ask(sqlstore.Request{Kind: agent.RequestSwitchover})
-	if r.State != sqlstore.StateRefused || !strings.Contains(r.Answer, "no drive") {
+	r := a.ask(notice.Request{Kind: agent.RequestSwitchover})
+	if r.State != notice.StateRefused || !strings.Contains(r.Answer, "no drive") {
 		t.Errorf("answer: %+v", r)
 	}
 }
@@ -206,7 +206,7 @@ func TestAPausedAgentGoesOnSayingHowItsNodeEnded(t *testing.T) {
 	t.Parallel()
 	a := newPair(t).start("a", "while ! test -e end; do sleep 0.05; done; rm end; exit 7")
 	a.untilState(agent.Hot)
-	a.ask(sqlstore.Request{Kind: agent.RequestPause})
+	a.ask(notice.Request{Kind: agent.RequestPause})
 	a.until("paused", func(s agent.Snapshot) bool { return s.Paused })
 	if s := a.agent.Snapshot(); !slices.Equal(s.Reasons, []string{"paused by a person"}) {
 		t.Errorf("hot and paused, reasons %q", s.Reasons)
@@ -219,7 +219,7 @@ func TestAPausedAgentGoesOnSayingHowItsNodeEnded(t *testing.T) {
 	if s := a.agent.Snapshot(); len(s.Reasons) != 1 || !strings.Contains(s.Reasons[0], "exit code 7") {
 		t.Errorf("reasons %q", s.Reasons)
 	}
-	a.ask(sqlstore.Request{Kind: agent.RequestResume})
+	a.ask(notice.Request{Kind: agent.RequestResume})
 	if s := a.untilState(agent.Hot); len(s.Reasons) != 0 {
 		t.Errorf("hot again, reasons %q", s.Reasons)
 	}
@@ -235,7 +235,7 @@ func TestANodeThatIsNotWellIsStoppedWhenThePauseEnds(t *testing.T) {
 		o.Health = agent.Health{Probes: []probe.Probe{well}, Interval: 50 * time.Millisecond, Timeout: 10 * time.Second, Threshold: 1}
 	})
 	a.untilState(agent.Hot)
-	a.ask(sqlstore.Request{Kind: agent.RequestPause})
+	a.ask(notice.Request{Kind: agent.RequestPause})
 	a.until("paused", func(s agent.Snapshot) bool { return s.Paused })
 	sick := filepath.Join(a.dir, "sick")
 	if err := os.WriteFile(sick, nil, 0o600); err != nil {
@@ -245,7 +245,7 @@ func TestANodeThatIsNotWellIsStoppedWhenThePauseEnds(t *testing.T) {
 	if s.State != agent.Hot || s.Counters.NodeExits != 0 {
 		t.Errorf("hands were not off: %s, %d exits", s.State, s.Counters.NodeExits)
 	}
-	a.ask(sqlstore.Request{Kind: agent.RequestResume})
+	a.ask(notice.Request{Kind: agent.RequestResume})
 	a.until("the end of the node", func(s agent.Snapshot) bool { return s.Counters.NodeExits == 1 })
 	if err := os.Remove(sick); err != nil {
 		t.Fatal(err)

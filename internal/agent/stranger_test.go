@@ -22,6 +22,7 @@ import (
 	"github.com/hotcold/hotcold/internal/probe"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/notice"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -256,14 +257,14 @@ func TestANodeIsNotStoppedForBeingSlowDuringAPause(t *testing.T) {
 		o.Ready, o.ReadyTimeout = []probe.Probe{never}, 3*time.Second
 	})
 	m.until("starting", func(s agent.Snapshot) bool { return s.State == agent.Starting && s.Node.PID != 0 })
-	m.ask(sqlstore.Request{Kind: agent.RequestPause})
+	m.ask(notice.Request{Kind: agent.RequestPause})
 	pid := m.until("paused", func(s agent.Snapshot) bool { return s.Paused }).Node.PID
 	renewals := m.agent.Snapshot().Counters.Renewals
 	s := m.until("time to pass", func(s agent.Snapshot) bool { return s.Counters.Renewals > renewals+12 })
 	if s.Node.PID != pid || s.State != agent.Starting {
 		t.Errorf("%s, process %d, was %d", s.State, s.Node.PID, pid)
 	}
-	m.ask(sqlstore.Request{Kind: agent.RequestResume})
+	m.ask(notice.Request{Kind: agent.RequestResume})
 	m.until("the end of the node", func(s agent.Snapshot) bool { return s.Counters.NodeExits == 1 })
 }
 
@@ -350,7 +351,7 @@ func TestAHistoryThatCannotBeWrittenHoldsUpNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.untilState(agent.Hot)
-	if r := m.ask(sqlstore.Request{Kind: agent.RequestSwitchover, Target: "a"}); r.State != sqlstore.StateDone {
+	if r := m.ask(notice.Request{Kind: agent.RequestSwitchover, Target: "a"}); r.State != notice.StateDone {
 		t.Errorf("%+v", r)
 	}
 	if err := m.quit(); err != nil {

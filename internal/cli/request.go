@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotcold/hotcold/internal/agent"
+	"github.com/hotcold/hotcold/lease/notice"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -31,7 +32,7 @@ Ctrl-C ends the waiting. A request that no agent has accepted yet is taken back.
 		Example: `  hotcold switchover                 # to whoever is ready
   hotcold switchover --to machine-b`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.request(cmd.Context(), sqlstore.Request{Kind: agent.RequestSwitchover, Target: to}, wait)
+			return a.request(cmd.Context(), notice.Request{Kind: agent.RequestSwitchover, Target: to}, wait)
 		},
 	}
 	c.Flags().StringVar(&to, "to", "", "`machine` or instance that should become hot")
@@ -48,7 +49,7 @@ func (a *app) pauseCommand() *cobra.Command {
 node that ends is not restarted and nobody takes over. One thing does not pause:
 a node whose agent cannot renew the lease is still stopped in time.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.request(cmd.Context(), sqlstore.Request{Kind: agent.RequestPause}, wait)
+			return a.request(cmd.Context(), notice.Request{Kind: agent.RequestPause}, wait)
 		},
 	}
 	a.requestFlags(c, &wait, time.Minute)
@@ -62,7 +63,7 @@ func (a *app) resumeCommand() *cobra.Command {
 		Long: `resume ends a pause. It also lets a node be tried again that failed too often on
 both machines (state failed).`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.request(cmd.Context(), sqlstore.Request{Kind: agent.RequestResume}, wait)
+			return a.request(cmd.Context(), notice.Request{Kind: agent.RequestResume}, wait)
 		},
 	}
 	a.requestFlags(c, &wait, time.Minute)
@@ -75,7 +76,7 @@ func (a *app) requestFlags(c *cobra.Command, wait *time.Duration, standard time.
 }
 
 // request writes a request into the database and waits for what becomes of it.
-func (a *app) request(ctx context.Context, r sqlstore.Request, wait time.Duration) error {
+func (a *app) request(ctx context.Context, r notice.Request, wait time.Duration) error {
 	if wait <= 0 {
 		return usage("--wait is %v, want more than 0: an outcome takes its time", wait)
 	}
@@ -107,7 +108,7 @@ var errWaited = errors.New("nobody answered in time")
 
 // follow waits until a request has come to its end; a pause that is in force
 // has done what it should.
-func (a *app) follow(ctx context.Context, db *sqlstore.DB, r sqlstore.Request) (sqlstore.Request, error) {
+func (a *app) follow(ctx context.Context, db *sqlstore.DB, r notice.Request) (notice.Request, error) {
 	watching, stop := context.WithCancel(ctx)
 	changed := make(chan struct{}, 1)
 	watched := make(chan error, 1)
@@ -124,7 +125,7 @@ func (a *app) follow(ctx context.Context, db *sqlstore.DB, r sqlstore.Request) (
 		stop()
 		<-watched
 	}()
-	said := sqlstore.StateOpen
+	said := notice.StateOpen
 	for {
 		now, err := db.Request(ctx, r.ID)
 		if err == nil {
@@ -135,7 +136,7 @@ func (a *app) follow(ctx context.Context, db *sqlstore.DB, r sqlstore.Request) (
 			return r, context.Cause(ctx)
 		case r.Ended():
 			return r, nil
-		case r.Kind == agent.RequestPause && r.State == sqlstore.StateAccepted:
+		case r.Kind == agent.RequestPause && r.State == notice.StateAccepted:
 			r.Answer = "paused: nothing is taken over or restarted until `hotcold resume`"
 			return r, nil
 		case r.State != said && !a.json:
@@ -156,7 +157,7 @@ func (a *app) follow(ctx context.Context, db *sqlstore.DB, r sqlstore.Request) (
 const lookPause = 500 * time.Millisecond
 
 // abandon takes back what nobody has accepted, and says what goes on.
-func (a *app) abandon(ctx context.Context, db *sqlstore.DB, r sqlstore.Request, why error) error {
+func (a *app) abandon(ctx context.Context, db *sqlstore.DB, r notice.Request, why error) error {
 	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
 	defer cancel()
 	code := exitInterrupted
@@ -182,15 +183,15 @@ type outcome struct {
 	AcceptedBy string `json:"acceptedBy,omitempty"`
 }
 
-func (a *app) outcome(r sqlstore.Request) error {
+func (a *app) outcome(r notice.Request) error {
 	if a.json {
 		if err := a.printJSON(outcome{r.Kind, r.Target, r.State, r.Answer, r.AcceptedBy}); err != nil {
 			return err
 		}
-	} else if r.State != sqlstore.StateRefused {
+	} else if r.State != notice.StateRefused {
 		fmt.Fprintln(a.Stdout, r.Answer)
 	}
-	if r.State == sqlstore.StateRefused {
+	if r.State == notice.StateRefused {
 		return &failure{code: exitRefused, err: fmt.Errorf("%s was refused: %s", r.Kind, r.Answer), hint: "`hotcold status` shows the agents and why they are not ready"}
 	}
 	return nil

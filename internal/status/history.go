@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/hotcold/hotcold/internal/agent"
-	"github.com/hotcold/hotcold/lease/sqlstore"
+	"github.com/hotcold/hotcold/lease/notice"
 )
 
 // Cause is why the lease changed its holder, or a node was started again.
@@ -84,9 +84,9 @@ type History struct {
 }
 
 // HistoryOf reads the events of one lease, in whatever order they come.
-func HistoryOf(leaseName string, events []sqlstore.Event) History {
+func HistoryOf(leaseName string, events []notice.Event) History {
 	events = slices.Clone(events)
-	slices.SortStableFunc(events, func(a, b sqlstore.Event) int { return int(min(1, max(-1, a.ID-b.ID))) })
+	slices.SortStableFunc(events, func(a, b notice.Event) int { return int(min(1, max(-1, a.ID-b.ID))) })
 	h := History{Lease: leaseName, Takeovers: []Takeover{}, Events: []Entry{}}
 	var s story
 	for _, e := range events {
@@ -121,7 +121,7 @@ type term struct {
 }
 
 // tell adds one event. Those that do not belong to a term are for the list of events only.
-func (s *story) tell(e sqlstore.Event, d agent.Document) {
+func (s *story) tell(e notice.Event, d agent.Document) {
 	switch e.Kind {
 	case agent.EventClaimed, agent.EventStarted, agent.EventReady, agent.EventUnready, agent.EventExited, agent.EventStopping,
 		agent.EventStopped, agent.EventFencing, agent.EventFenced, agent.EventReleased, agent.EventLost, agent.EventFailed, agent.EventSwitchover:
@@ -144,7 +144,7 @@ func (s *story) tell(e sqlstore.Event, d agent.Document) {
 	t.tell(e, d)
 }
 
-func (t *term) tell(e sqlstore.Event, d agent.Document) {
+func (t *term) tell(e notice.Event, d agent.Document) {
 	switch e.Kind {
 	case agent.EventClaimed:
 		t.holder, t.claimed, t.silence = e.Instance, e.At, fromSeconds(d.Seconds)
@@ -175,14 +175,14 @@ func (t *term) tell(e sqlstore.Event, d agent.Document) {
 
 // tellLate takes in what a former holder wrote after another had claimed: when it was written says nothing about when
 // it happened.
-func (t *term) tellLate(e sqlstore.Event, d agent.Document) {
+func (t *term) tellLate(e notice.Event, d agent.Document) {
 	if (e.Kind == agent.EventLost || e.Kind == agent.EventFencing) && t.cause == "" {
 		t.cause, t.detail = CauseCutOff, reason(d)
 	}
 }
 
 // fell notes that the node is not ready any more. The first cause that is named counts: what follows are its effects.
-func (t *term) fell(e sqlstore.Event, c Cause, detail string) {
+func (t *term) fell(e notice.Event, c Cause, detail string) {
 	if t.served && t.down.IsZero() {
 		t.down = e.At
 	}
@@ -191,7 +191,7 @@ func (t *term) fell(e sqlstore.Event, c Cause, detail string) {
 	}
 }
 
-func (t *term) becameReady(e sqlstore.Event) {
+func (t *term) becameReady(e notice.Event) {
 	if t.served && !t.down.IsZero() {
 		back := Takeover{At: e.At, From: t.holder, To: t.holder, Epoch: t.epoch, Restart: true, Cause: t.cause, Detail: t.detail, Ready: true}
 		back.measure(t.down, e.At, Exact)
@@ -292,7 +292,7 @@ type told struct {
 // maxRaw bounds how much of a document that cannot be read is shown.
 const maxRaw = 200
 
-func document(e sqlstore.Event) told {
+func document(e notice.Event) told {
 	var d told
 	if len(e.Document) == 0 {
 		return d

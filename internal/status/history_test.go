@@ -9,14 +9,14 @@ import (
 
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/status"
-	"github.com/hotcold/hotcold/lease/sqlstore"
+	"github.com/hotcold/hotcold/lease/notice"
 )
 
 // chronicle writes events as agents do; each comes a while after the one before.
 type chronicle struct {
 	t      *testing.T
 	at     time.Time
-	events []sqlstore.Event
+	events []notice.Event
 }
 
 func (c *chronicle) add(after time.Duration, who string, epoch uint64, kind string, d agent.Document) {
@@ -26,7 +26,7 @@ func (c *chronicle) add(after time.Duration, who string, epoch uint64, kind stri
 		c.t.Fatal(err)
 	}
 	c.at = c.at.Add(after)
-	c.events = append(c.events, sqlstore.Event{ID: int64(len(c.events) + 1), Lease: "corda-node", Instance: who, Kind: kind,
+	c.events = append(c.events, notice.Event{ID: int64(len(c.events) + 1), Lease: "corda-node", Instance: who, Kind: kind,
 		Epoch: epoch, Document: document, At: c.at})
 }
 
@@ -37,7 +37,7 @@ func (c *chronicle) start(who string, epoch uint64, seconds float64) {
 }
 
 // everything is a life with one of each thing that happens to a pair.
-func everything(t *testing.T) []sqlstore.Event {
+func everything(t *testing.T) []notice.Event {
 	t.Helper()
 	c := &chronicle{t: t, at: noon}
 	c.start(onA, 1, 0)
@@ -140,7 +140,7 @@ func TestHistoryWhoseBeginningIsCutOffInventsNothing(t *testing.T) {
 }
 
 func TestHistoryShowsWhatItDoesNotKnow(t *testing.T) {
-	events := []sqlstore.Event{
+	events := []notice.Event{
 		{ID: 1, Instance: onA, Kind: "transcended", Epoch: 3, Document: []byte(`{"text":"went\nbeyond"}`), At: noon},
 		{ID: 2, Instance: onA, Kind: "ready", Epoch: 3, Document: []byte("\x1b[2Jnot JSON " + strings.Repeat("x", 300)), At: noon},
 		{ID: 3, Instance: onB, Kind: "claimed", At: noon},
@@ -154,9 +154,9 @@ func FuzzHistoryNeverPanics(f *testing.F) {
 	f.Add([]byte("claimed ready unready"), uint64(1))
 	kinds := []string{"claimed", "ready", "unready", "exited", "stopping", "released", "lost", "failed", "?"}
 	f.Fuzz(func(t *testing.T, steps []byte, epoch uint64) {
-		var events []sqlstore.Event
+		var events []notice.Event
 		for i, s := range steps {
-			events = append(events, sqlstore.Event{ID: int64(s) * int64(i), Instance: onA, Kind: kinds[int(s)%len(kinds)],
+			events = append(events, notice.Event{ID: int64(s) * int64(i), Instance: onA, Kind: kinds[int(s)%len(kinds)],
 				Epoch: epoch + uint64(s%5), Document: steps, At: noon.Add(time.Duration(s) * time.Second)})
 		}
 		render(t, status.HistoryOf("x", events), status.Style{Width: 40})

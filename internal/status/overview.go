@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/notice"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -19,9 +20,9 @@ type Facts struct {
 	// Observation is the row of the lease.
 	Observation lease.Observation
 	// Instances are what the agents last said of themselves.
-	Instances []sqlstore.Instance
+	Instances []notice.Instance
 	// Requests are what people asked for and what is not done yet.
-	Requests []sqlstore.Request
+	Requests []notice.Request
 	// Replication is how the database is replicated; zero where that is not known.
 	Replication sqlstore.Replication
 	// Fencing: the reader's own configuration asks for it.
@@ -240,7 +241,7 @@ func sign(f float64) float64 {
 	return 0
 }
 
-func memberOf(in sqlstore.Instance) Member {
+func memberOf(in notice.Instance) Member {
 	m := Member{ID: in.ID, Machine: in.Machine, Nonce: in.Nonce, State: agent.State(in.State), WrittenAt: in.WrittenAt, AgeSeconds: seconds(in.Age)}
 	var s agent.Snapshot
 	if err := json.Unmarshal(in.Document, &s); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/status"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/notice"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -40,13 +41,13 @@ func row(t *testing.T, age time.Duration) lease.Observation {
 }
 
 // word is an agent's row, written that long before noon.
-func word(t *testing.T, s agent.Snapshot, nonce string, age time.Duration) sqlstore.Instance {
+func word(t *testing.T, s agent.Snapshot, nonce string, age time.Duration) notice.Instance {
 	t.Helper()
 	document, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sqlstore.Instance{Lease: s.Lease, ID: s.Instance, Machine: s.Machine, Nonce: nonce, Boot: "boot-" + s.Machine,
+	return notice.Instance{Lease: s.Lease, ID: s.Instance, Machine: s.Machine, Nonce: nonce, Boot: "boot-" + s.Machine,
 		State: string(s.State), Document: document, WrittenAt: noon.Add(-age), Age: age}
 }
 
@@ -60,7 +61,7 @@ func pair(t *testing.T) status.Facts {
 	t.Helper()
 	return status.Facts{Lease: "corda-node", Database: "postgres db1:5432/corda", Timing: timing(t), AnnounceEvery: 5 * time.Second,
 		Observation: row(t, 1200*time.Millisecond),
-		Instances: []sqlstore.Instance{
+		Instances: []notice.Instance{
 			word(t, hotSnapshot(clock.NewStepped().Now()), "n1", 3*time.Second),
 			word(t, coldSnapshot(), "n2", 2*time.Second),
 		}}
@@ -89,7 +90,7 @@ func pairs(t *testing.T) map[string]status.Facts {
 	})
 	add("alone", func(f *status.Facts) {
 		f.Observation = row(t, 14*time.Second)
-		f.Instances = []sqlstore.Instance{
+		f.Instances = []notice.Instance{
 			word(t, hot, "n1", 16*time.Second),
 			word(t, changed(cold, func(s *agent.Snapshot) {
 				s.Ready = false
@@ -101,12 +102,12 @@ func pairs(t *testing.T) map[string]status.Facts {
 		f.Observation = row(t, 48*time.Second)
 		f.Observation.Record.Released, f.Observation.Record.Successor = true, onB
 		f.Instances[0] = word(t, changed(hot, func(s *agent.Snapshot) { s.State, s.Ready, s.Node = agent.Ended, false, agent.Node{} }), "n1", 48*time.Second)
-		f.Requests = []sqlstore.Request{{ID: 3, Kind: "switchover", State: "accepted", Target: "machine-b", By: "root@machine-a",
+		f.Requests = []notice.Request{{ID: 3, Kind: "switchover", State: "accepted", Target: "machine-b", By: "root@machine-a",
 			AcceptedBy: onA, AskedAt: noon.Add(-50 * time.Second), Age: 50 * time.Second}}
 	})
 	add("paused", func(f *status.Facts) {
 		paused := func(s *agent.Snapshot) { s.Paused, s.Reasons = true, []string{"paused by root@machine-a"} }
-		f.Instances = []sqlstore.Instance{
+		f.Instances = []notice.Instance{
 			word(t, changed(hot, paused), "n1", 3*time.Second),
 			word(t, changed(cold, func(s *agent.Snapshot) { paused(s); s.Ready = false }), "n2", 2*time.Second),
 		}
@@ -118,7 +119,7 @@ func pairs(t *testing.T) map[string]status.Facts {
 			s.State, s.Ready, s.Node.PID, s.Node.LastExit, s.Node.LastLine = agent.Failed, false, 0, "exit code 1", "\x1b[31mAddress already in use"
 			s.Reasons = []string{"the node failed 3 times in a row on both machines"}
 		}
-		f.Instances = []sqlstore.Instance{
+		f.Instances = []notice.Instance{
 			word(t, changed(hot, failed), "n1", 3*time.Second),
 			word(t, changed(cold, failed), "n2", 2*time.Second),
 		}
@@ -141,7 +142,7 @@ func pairs(t *testing.T) map[string]status.Facts {
 	add("duplicate", func(f *status.Facts) { f.Instances = append(f.Instances, word(t, cold, "n3", time.Second)) })
 	add("restarted", func(f *status.Facts) {
 		f.Observation.Record.Nonce = "n0"
-		f.Instances = []sqlstore.Instance{
+		f.Instances = []notice.Instance{
 			word(t, changed(hot, func(s *agent.Snapshot) { s.State = agent.Cold; s.Node.PID = 0; s.Node.LastExit = "" }), "n1", time.Second),
 			word(t, cold, "n2", 2*time.Second),
 			word(t, cold, "n-of-yesterday", 20*time.Hour),

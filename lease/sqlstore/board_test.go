@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotcold/hotcold/lease/notice"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -27,13 +28,13 @@ func onEach(t *testing.T, f func(t *testing.T, a, b *sqlstore.DB)) {
 
 func TestTwoAgentsWithOneIdentityAreBothSeen(t *testing.T) {
 	onEach(t, func(t *testing.T, a, b *sqlstore.DB) {
-		one := sqlstore.Instance{Lease: "node", ID: "machine-a:/opt/corda", Nonce: "1", Machine: "machine-a", Boot: "boot",
+		one := notice.Instance{Lease: "node", ID: "machine-a:/opt/corda", Nonce: "1", Machine: "machine-a", Boot: "boot",
 			State: "cold", Document: []byte(`{"text":"Zürich ' \" \\ 🔥"}`)}
 		two := one
 		two.Nonce, two.State, two.Document = "2", "hot", nil
 		elsewhere := one
 		elsewhere.Lease = "another"
-		for _, i := range []sqlstore.Instance{one, two, elsewhere} {
+		for _, i := range []notice.Instance{one, two, elsewhere} {
 			must(t, a.Announce(t.Context(), i))
 		}
 		one.State = "starting"
@@ -61,8 +62,8 @@ func TestTwoAgentsWithOneIdentityAreBothSeen(t *testing.T) {
 func TestHistoryIsNewestFirst(t *testing.T) {
 	onEach(t, func(t *testing.T, a, b *sqlstore.DB) {
 		for i := range 5 {
-			must(t, a.Append(t.Context(), sqlstore.Event{Lease: "node", Instance: "a", Kind: fmt.Sprint(i), Epoch: uint64(i), Document: []byte("{}")}))
-			must(t, a.Append(t.Context(), sqlstore.Event{Lease: "another", Kind: "x"}))
+			must(t, a.Append(t.Context(), notice.Event{Lease: "node", Instance: "a", Kind: fmt.Sprint(i), Epoch: uint64(i), Document: []byte("{}")}))
+			must(t, a.Append(t.Context(), notice.Event{Lease: "another", Kind: "x"}))
 		}
 		got, err := b.Events(t.Context(), "node", 3)
 		must(t, err)
@@ -85,7 +86,7 @@ func TestARequestIsHeardAcceptedByOneAndAnswered(t *testing.T) {
 		operator, agent := listenTo(t, a, "node"), listenTo(t, b, "node")
 		operator.next(t) // both listen: the first call says so
 		agent.next(t)
-		ask := sqlstore.Request{Lease: "node", Kind: "switchover", Target: "machine-b", By: "olga", Document: []byte(`{"at":"now"}`)}
+		ask := notice.Request{Lease: "node", Kind: "switchover", Target: "machine-b", By: "olga", Document: []byte(`{"at":"now"}`)}
 		id, err := a.Ask(t.Context(), ask)
 		must(t, err)
 		agent.next(t)
@@ -95,7 +96,7 @@ func TestARequestIsHeardAcceptedByOneAndAnswered(t *testing.T) {
 			t.Fatalf("open: %+v", open)
 		}
 		r := open[0]
-		if r.ID != id || r.State != sqlstore.StateOpen || r.Ended() || r.Kind != ask.Kind || r.Target != ask.Target || r.By != ask.By ||
+		if r.ID != id || r.State != notice.StateOpen || r.Ended() || r.Kind != ask.Kind || r.Target != ask.Target || r.By != ask.By ||
 			string(r.Document) != string(ask.Document) || r.AskedAt.IsZero() || !r.EndedAt.IsZero() || r.Age < 0 {
 			t.Fatalf("came back as %+v", r)
 		}
@@ -106,15 +107,15 @@ func TestARequestIsHeardAcceptedByOneAndAnswered(t *testing.T) {
 			t.Fatalf("an accepted request was withdrawn: %v (%v)", taken, err)
 		}
 		operator.drain()
-		answers(t, b, id, sqlstore.StateDone, "hot since 12:00", true)
+		answers(t, b, id, notice.StateDone, "hot since 12:00", true)
 		operator.next(t)
-		answers(t, b, id, sqlstore.StateDone, "hot since 12:00", false) // it has that answer already
-		if _, err := a.Answer(t.Context(), id, sqlstore.StateRefused, "no"); !errors.Is(err, sqlstore.ErrEnded) {
+		answers(t, b, id, notice.StateDone, "hot since 12:00", false) // it has that answer already
+		if _, err := a.Answer(t.Context(), id, notice.StateRefused, "no"); !errors.Is(err, notice.ErrEnded) {
 			t.Fatalf("a second answer: %v, want ErrEnded", err)
 		}
 		r, err = a.Request(t.Context(), id)
 		must(t, err)
-		if r.State != sqlstore.StateDone || !r.Ended() || r.AcceptedBy != "agent-b" || r.Answer != "hot since 12:00" || r.EndedAt.Before(r.AskedAt) {
+		if r.State != notice.StateDone || !r.Ended() || r.AcceptedBy != "agent-b" || r.Answer != "hot since 12:00" || r.EndedAt.Before(r.AskedAt) {
 			t.Fatalf("ended as %+v", r)
 		}
 		if open, err := b.Requests(t.Context(), "node"); err != nil || len(open) != 0 {
@@ -125,7 +126,7 @@ func TestARequestIsHeardAcceptedByOneAndAnswered(t *testing.T) {
 
 func TestAWithdrawnRequestIsAcceptedByNobody(t *testing.T) {
 	onEach(t, func(t *testing.T, a, b *sqlstore.DB) {
-		id, err := a.Ask(t.Context(), sqlstore.Request{Lease: "node", Kind: "pause", By: "olga"})
+		id, err := a.Ask(t.Context(), notice.Request{Lease: "node", Kind: "pause", By: "olga"})
 		must(t, err)
 		for range 2 {
 			if taken, err := a.Withdraw(t.Context(), id); err != nil || !taken {
@@ -133,10 +134,10 @@ func TestAWithdrawnRequestIsAcceptedByNobody(t *testing.T) {
 			}
 		}
 		wins(t, b.Accept, id, "agent-b", false)
-		if _, err := b.Answer(t.Context(), id, sqlstore.StateDone, "late"); !errors.Is(err, sqlstore.ErrEnded) {
+		if _, err := b.Answer(t.Context(), id, notice.StateDone, "late"); !errors.Is(err, notice.ErrEnded) {
 			t.Fatalf("answer: %v, want ErrEnded", err)
 		}
-		if _, err := a.Request(t.Context(), id+1); !errors.Is(err, sqlstore.ErrNoRequest) {
+		if _, err := a.Request(t.Context(), id+1); !errors.Is(err, notice.ErrNoRequest) {
 			t.Fatalf("a request that never was: %v, want ErrNoRequest", err)
 		}
 		if _, err := b.Answer(t.Context(), id, "perhaps", ""); err == nil {
@@ -147,7 +148,7 @@ func TestAWithdrawnRequestIsAcceptedByNobody(t *testing.T) {
 
 func TestOneOfManyAgentsAcceptsARequest(t *testing.T) {
 	onEach(t, func(t *testing.T, a, b *sqlstore.DB) {
-		id, err := a.Ask(t.Context(), sqlstore.Request{Lease: "node", Kind: "switchover", By: "olga"})
+		id, err := a.Ask(t.Context(), notice.Request{Lease: "node", Kind: "switchover", By: "olga"})
 		must(t, err)
 		const agents = 8
 		won := make(chan bool, agents)
@@ -277,19 +278,19 @@ func TestTheBoardForgetsWhatIsOld(t *testing.T) {
 func forgets(t *testing.T, fresh func() *sqlstore.DB, run func(string), manyEvents, dayOld, monthOld string) {
 	db := fresh()
 	for _, nonce := range []string{"1", "2"} {
-		must(t, db.Announce(t.Context(), sqlstore.Instance{Lease: "node", ID: "a", Nonce: nonce}))
+		must(t, db.Announce(t.Context(), notice.Instance{Lease: "node", ID: "a", Nonce: nonce}))
 	}
-	must(t, db.Announce(t.Context(), sqlstore.Instance{Lease: "node", ID: "b", Nonce: "1"}))
-	id, err := db.Ask(t.Context(), sqlstore.Request{Lease: "node", Kind: "old"})
+	must(t, db.Announce(t.Context(), notice.Instance{Lease: "node", ID: "b", Nonce: "1"}))
+	id, err := db.Ask(t.Context(), notice.Request{Lease: "node", Kind: "old"})
 	must(t, err)
-	answers(t, db, id, sqlstore.StateRefused, "no", true)
+	answers(t, db, id, notice.StateRefused, "no", true)
 	run(manyEvents)
 	run("UPDATE hotcold_instance SET written_at = " + dayOld + " WHERE nonce = '1'")
 	run("UPDATE hotcold_request SET ended_at = " + monthOld)
 
-	must(t, fresh().Announce(t.Context(), sqlstore.Instance{Lease: "node", ID: "a", Nonce: "3"}))
-	must(t, fresh().Append(t.Context(), sqlstore.Event{Lease: "node", Kind: "new"}))
-	_, err = db.Ask(t.Context(), sqlstore.Request{Lease: "node", Kind: "new"})
+	must(t, fresh().Announce(t.Context(), notice.Instance{Lease: "node", ID: "a", Nonce: "3"}))
+	must(t, fresh().Append(t.Context(), notice.Event{Lease: "node", Kind: "new"}))
+	_, err = db.Ask(t.Context(), notice.Request{Lease: "node", Kind: "new"})
 	must(t, err)
 
 	instances, err := db.Instances(t.Context(), "node")
@@ -306,7 +307,7 @@ func forgets(t *testing.T, fresh func() *sqlstore.DB, run func(string), manyEven
 	if len(events) != 10000 || events[0].Kind != "new" {
 		t.Errorf("%d events are left, the newest is %q", len(events), events[0].Kind)
 	}
-	if _, err := db.Request(t.Context(), id); !errors.Is(err, sqlstore.ErrNoRequest) {
+	if _, err := db.Request(t.Context(), id); !errors.Is(err, notice.ErrNoRequest) {
 		t.Errorf("an old request: %v, want ErrNoRequest", err)
 	}
 }

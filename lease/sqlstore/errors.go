@@ -37,10 +37,6 @@ var (
 	// ErrDoubt means that the database answered and took the answer back: a
 	// commit that did not reach the standby, a file that was replaced.
 	ErrDoubt = errors.New("the outcome is unknown")
-	// ErrNoRequest means that no request has that number.
-	ErrNoRequest = errors.New("no such request")
-	// ErrEnded means that a request has ended and takes no other answer.
-	ErrEnded = errors.New("the request has already ended")
 )
 
 // kindError gives a cause one of the kinds above.

@@ -4,27 +4,16 @@ import (
 	"context"
 	"fmt"
 	"time"
-)
 
-// Event is a line of a lease's history.
-type Event struct {
-	// ID grows from one event to the next; the database gives it.
-	ID              int64
-	Lease, Instance string
-	Kind            string
-	Epoch           uint64
-	// Document is JSON that means nothing here.
-	Document []byte
-	// At is by the database's clock.
-	At time.Time
-}
+	"github.com/hotcold/hotcold/lease/notice"
+)
 
 // keptEvents is how many events of each lease are kept, the newest; some more
 // may be there until the next look (see pruneEvery).
 const keptEvents = 10_000
 
 // Append adds an event to the history. ID and At are the database's.
-func (d *DB) Append(ctx context.Context, e Event) error {
+func (d *DB) Append(ctx context.Context, e notice.Event) error {
 	err := d.run(ctx, boardLane, fmt.Sprintf("record event %q", e.Kind), func(s session) error {
 		_, err := s.write(ctx, "", d.sql.record, e.Lease, e.Instance, e.Kind, int64(e.Epoch), string(e.Document))
 		return err
@@ -36,13 +25,13 @@ func (d *DB) Append(ctx context.Context, e Event) error {
 }
 
 // Events returns the newest events of a lease, newest first, at most limit.
-func (d *DB) Events(ctx context.Context, lease string, limit int) ([]Event, error) {
+func (d *DB) Events(ctx context.Context, lease string, limit int) ([]notice.Event, error) {
 	return list(ctx, d, fmt.Sprintf("list the events of lease %q", lease), d.sql.events, []any{lease, limit}, scanEvent)
 }
 
-func scanEvent(row scanner, _ string) (Event, error) {
+func scanEvent(row scanner, _ string) (notice.Event, error) {
 	var (
-		e         Event
+		e         notice.Event
 		document  string
 		epoch, at int64
 	)

@@ -4,24 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
-)
 
-// Instance is what one start of an agent last said of itself. An agent that was
-// started twice, or two agents that were given one identity, have a row each.
-type Instance struct {
-	// Lease, ID and Nonce are the key: the lease that the agent is after, who
-	// it is, and which start of it this is.
-	Lease, ID, Nonce string
-	Machine          string
-	Boot             string
-	// State is a word for people and for the other agents.
-	State string
-	// Document is JSON that means nothing here.
-	Document []byte
-	// WrittenAt and Age are by the database's clock.
-	WrittenAt time.Time
-	Age       time.Duration
-}
+	"github.com/hotcold/hotcold/lease/notice"
+)
 
 const (
 	// instanceDays is how long the row of a former start of an agent is kept.
@@ -33,7 +18,7 @@ const (
 
 // Announce writes the row of an agent, or writes it anew. Rows of earlier starts
 // of the same agent are removed once they are a day old.
-func (d *DB) Announce(ctx context.Context, i Instance) error {
+func (d *DB) Announce(ctx context.Context, i notice.Instance) error {
 	err := d.run(ctx, boardLane, fmt.Sprintf("announce instance %q", i.ID), func(s session) error {
 		_, err := s.write(ctx, "", d.sql.announce, i.Lease, i.ID, i.Machine, i.Nonce, i.Boot, i.State, string(i.Document))
 		return err
@@ -45,13 +30,13 @@ func (d *DB) Announce(ctx context.Context, i Instance) error {
 }
 
 // Instances returns every row of a lease, by ID and newest first.
-func (d *DB) Instances(ctx context.Context, lease string) ([]Instance, error) {
+func (d *DB) Instances(ctx context.Context, lease string) ([]notice.Instance, error) {
 	return list(ctx, d, fmt.Sprintf("list the instances of lease %q", lease), d.sql.instances, []any{lease}, scanInstance)
 }
 
-func scanInstance(row scanner, _ string) (Instance, error) {
+func scanInstance(row scanner, _ string) (notice.Instance, error) {
 	var (
-		i            Instance
+		i            notice.Instance
 		document     string
 		written, age int64
 	)

@@ -19,6 +19,7 @@ import (
 	"github.com/hotcold/hotcold/internal/testserver/ledger"
 	"github.com/hotcold/hotcold/lease"
 	"github.com/hotcold/hotcold/lease/leasetest"
+	"github.com/hotcold/hotcold/lease/notice"
 )
 
 // realOracle names an Oracle database for the suite: an oracle:// address of a user who may
@@ -385,21 +386,21 @@ func TestAUserWhoMayNotReadTheResetOfTheLogsCanKeepALease(t *testing.T) {
 func TestTheBoardOnOracleKeepsEmptyText(t *testing.T) {
 	f := newFakeOracle(t)
 	db := f.open()
-	id, err := db.Ask(t.Context(), Request{Lease: "node", Kind: "pause", Document: []byte(`{}`)})
+	id, err := db.Ask(t.Context(), notice.Request{Lease: "node", Kind: "pause", Document: []byte(`{}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if taken, err := db.Accept(t.Context(), id, "a"); err != nil || !taken {
 		t.Fatalf("accept: %v (%v)", taken, err)
 	}
-	if _, err := db.Answer(t.Context(), id, StateDone, ""); err != nil {
+	if _, err := db.Answer(t.Context(), id, notice.StateDone, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(db.Append(t.Context(), Event{Lease: "node", Kind: "hot"}), db.Announce(t.Context(), Instance{Lease: "node", ID: "a", Nonce: "1"})); err != nil {
+	if err := errors.Join(db.Append(t.Context(), notice.Event{Lease: "node", Kind: "hot"}), db.Announce(t.Context(), notice.Instance{Lease: "node", ID: "a", Nonce: "1"})); err != nil {
 		t.Fatal(err)
 	}
 	r, err := db.Request(t.Context(), id)
-	if err != nil || r.ID != id || r.Target != "" || r.Answer != "" || r.State != StateDone || string(r.Document) != "{}" || !r.Ended() {
+	if err != nil || r.ID != id || r.Target != "" || r.Answer != "" || r.State != notice.StateDone || string(r.Document) != "{}" || !r.Ended() {
 		t.Fatalf("came back as %+v (%v)", r, err)
 	}
 	events, err := db.Events(t.Context(), "node", 9)

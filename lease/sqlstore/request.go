@@ -6,48 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/hotcold/hotcold/lease/notice"
 )
-
-// States of a request. It begins open and ends in one of the last three.
-const (
-	StateOpen      = "open"
-	StateAccepted  = "accepted"
-	StateDone      = "done"
-	StateRefused   = "refused"
-	StateWithdrawn = "withdrawn"
-)
-
-// Request is what an operator asked of the agents of a lease.
-//
-//	open ---Accept---> accepted ---Answer---> done | refused
-//	  |----------------------------Answer---> done | refused
-//	  |---Withdraw---> withdrawn
-type Request struct {
-	ID    int64
-	Lease string
-	// Kind says what is asked, Target of whom (empty: of whoever it concerns),
-	// By who asked.
-	Kind, Target, By string
-	// Document is JSON that means nothing here.
-	Document   []byte
-	State      string
-	AcceptedBy string
-	// Answer is what the agent said at the end.
-	Answer string
-	// AskedAt, EndedAt (zero until then) and Age are by the database's clock.
-	AskedAt, EndedAt time.Time
-	Age              time.Duration
-}
-
-// Ended tells whether the request has its last state.
-func (r Request) Ended() bool { return r.State != StateOpen && r.State != StateAccepted }
 
 // requestDays is how long a request is kept after its end.
 const requestDays = 30
 
 // Ask puts a request up and wakes the agents of its lease. Only Lease, Kind,
 // Target, By and Document are taken from r.
-func (d *DB) Ask(ctx context.Context, r Request) (int64, error) {
+func (d *DB) Ask(ctx context.Context, r notice.Request) (int64, error) {
 	var id int64
 	err := d.run(ctx, boardLane, fmt.Sprintf("ask for %q", r.Kind), func(s session) error {
 		var err error
@@ -62,13 +30,13 @@ func (d *DB) Ask(ctx context.Context, r Request) (int64, error) {
 }
 
 // Requests returns the open and accepted requests of a lease, oldest first.
-func (d *DB) Requests(ctx context.Context, lease string) ([]Request, error) {
+func (d *DB) Requests(ctx context.Context, lease string) ([]notice.Request, error) {
 	return list(ctx, d, fmt.Sprintf("list the requests for lease %q", lease), d.sql.requests, []any{lease}, scanRequest)
 }
 
-// Request returns one request in whatever state, or [ErrNoRequest].
-func (d *DB) Request(ctx context.Context, id int64) (Request, error) {
-	var r Request
+// Request returns one request in whatever state, or [notice.ErrNoRequest].
+func (d *DB) Request(ctx context.Context, id int64) (notice.Request, error) {
+	var r notice.Request
 	err := d.run(ctx, boardLane, fmt.Sprintf("read request %d", id), func(s session) error {
 		var err error
 		r, err = request(ctx, d, s, id)
@@ -83,12 +51,12 @@ func (d *DB) Accept(ctx context.Context, id int64, by string) (bool, error) {
 	return d.moveRequest(ctx, "accept", id, d.sql.accept, by, id, by)
 }
 
-// Answer ends an open or accepted request as [StateDone] or [StateRefused]. It
+// Answer ends an open or accepted request as [notice.StateDone] or [notice.StateRefused]. It
 // returns false where the request has that very answer already; a request that
-// ended otherwise is [ErrEnded].
+// ended otherwise is [notice.ErrEnded].
 func (d *DB) Answer(ctx context.Context, id int64, state, text string) (bool, error) {
-	if state != StateDone && state != StateRefused {
-		return false, fmt.Errorf("answer request %d: %q is no answer, want %q or %q", id, state, StateDone, StateRefused)
+	if state != notice.StateDone && state != notice.StateRefused {
+		return false, fmt.Errorf("answer request %d: %q is no answer, want %q or %q", id, state, notice.StateDone, notice.StateRefused)
 	}
 	moved, err := d.moveRequest(ctx, "answer", id, d.sql.answer, state, text, id)
 	if err != nil || moved {
@@ -98,7 +66,7 @@ func (d *DB) Answer(ctx context.Context, id int64, state, text string) (bool, er
 	if err != nil || r.State == state && r.Answer == text {
 		return false, err
 	}
-	return false, fmt.Errorf("answer request %d: %w: it was %s", id, ErrEnded, r.State)
+	return false, fmt.Errorf("answer request %d: %w: it was %s", id, notice.ErrEnded, r.State)
 }
 
 // Withdraw takes back a request that nobody accepted yet. It returns false where
@@ -121,17 +89,17 @@ func (d *DB) moveRequest(ctx context.Context, verb string, id int64, statement s
 	return moved > 0, err
 }
 
-func request(ctx context.Context, d *DB, s session, id int64) (Request, error) {
+func request(ctx context.Context, d *DB, s session, id int64) (notice.Request, error) {
 	r, err := scanRequest(s.QueryRowContext(ctx, d.sql.request, id), "")
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, ErrNoRequest
+		return r, notice.ErrNoRequest
 	}
 	return r, err
 }
 
-func scanRequest(row scanner, _ string) (Request, error) {
+func scanRequest(row scanner, _ string) (notice.Request, error) {
 	var (
-		r          Request
+		r          notice.Request
 		document   string
 		asked, age int64
 		ended      sql.Null[int64]

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hotcold/hotcold/internal/testserver"
+	"github.com/hotcold/hotcold/lease/notice"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -93,9 +94,9 @@ func TestAnAgentWithoutRightsSaysWhatAnAdministratorHasToDo(t *testing.T) {
 	}
 	held := claimed(t, db, "node")
 	swapped(t, db, held, renewal(held))
-	must(t, db.Announce(t.Context(), sqlstore.Instance{Lease: "node", ID: "a", Nonce: "1"}))
-	must(t, db.Append(t.Context(), sqlstore.Event{Lease: "node", Kind: "hot"}))
-	id, err := db.Ask(t.Context(), sqlstore.Request{Lease: "node", Kind: "pause"})
+	must(t, db.Announce(t.Context(), notice.Instance{Lease: "node", ID: "a", Nonce: "1"}))
+	must(t, db.Append(t.Context(), notice.Event{Lease: "node", Kind: "hot"}))
+	id, err := db.Ask(t.Context(), notice.Request{Lease: "node", Kind: "pause"})
 	must(t, err)
 	wins(t, db.Accept, id, "a", true)
 

@@ -13,7 +13,6 @@ import (
 	"github.com/hotcold/hotcold/internal/probe"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
-	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 // Options are what an agent needs.
@@ -29,7 +28,7 @@ type Options struct {
 	Timing lease.Timing
 	// Database keeps the lease and is where agents meet. nil: no lease at
 	// all; nothing then keeps a second node from running.
-	Database *sqlstore.DB
+	Database Store
 	// Dialect names the kind of database, for people.
 	Dialect string
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings what the tests need: a C compiler (for the race detector), PostgreSQL, MariaDB,
-# Java, the ActiveMQ Artemis broker and the reference implementation of HOCON.
+# etcd, Java, the ActiveMQ Artemis broker and the reference implementation of HOCON.
 # Quick when all is there; safe to run again and from several places at once.
 #
 # On Debian and Ubuntu, as root or with sudo that asks nothing, it installs the
@@ -43,6 +43,8 @@ has_postgres() {
 
 has_mariadb() { [[ -x /usr/sbin/mariadbd ]] || has mariadbd; }
 
+has_etcd() { has etcd && has etcdctl; }
+
 has_compiler() { has gcc || has cc || has clang; }
 
 # The name differs between releases of Debian and Ubuntu.
@@ -77,8 +79,8 @@ refuse_main_cluster() {
 	echo 'create_main_cluster = false' | as_root tee -a "$conf" >/dev/null
 }
 
-# MariaDB's package starts a server when it is installed, unless the machine's policy
-# forbids it. A policy that is there stays; ours goes when the script ends.
+# The packages of MariaDB and etcd start a server when they are installed, unless the
+# machine's policy forbids it. A policy that is there stays; ours goes when the script ends.
 readonly policy=/usr/sbin/policy-rc.d
 policy_is_ours=
 refuse_services() {
@@ -108,6 +110,7 @@ need_packages() {
 	has_compiler || { needed+=(gcc libc6-dev) && names+=("a C compiler (gcc)"); }
 	has_postgres || { needed+=(postgresql) && names+=("PostgreSQL (initdb, postgres)"); }
 	has_mariadb || { needed+=(mariadb-server) && names+=("MariaDB (mariadbd, mariadb-install-db)"); }
+	has_etcd || { needed+=(etcd-server etcd-client) && names+=("etcd (etcd, etcdctl)"); }
 	# The compiler too: the tests ask the reference implementation by a source file.
 	{ has java && has javac; } || { needed+=(java) && names+=("Java 17 or newer (java, javac)"); }
 	{ has_artemis && has_hocon; } || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker and the reference implementation of HOCON"); }
@@ -118,7 +121,7 @@ need_packages() {
 	fi
 	as_root apt-get -q -o Acquire::Retries=5 update >&2 || say "apt-get update did not succeed, trying with what is known"
 	[[ " ${needed[*]} " == *" postgresql "* ]] && refuse_main_cluster
-	if [[ " ${needed[*]} " == *" mariadb-server "* ]]; then
+	if [[ " ${needed[*]} " == *" mariadb-server "* || " ${needed[*]} " == *" etcd-server "* ]]; then
 		trap allow_services EXIT
 		refuse_services
 	fi
@@ -128,6 +131,12 @@ need_packages() {
 	done
 	install_packages "${needed[@]}" || missing+=("${names[@]}")
 	allow_services
+	local service
+	for service in mariadb etcd; do # nor at the machine's next start, if they came with this
+		[[ " ${needed[*]} " == *" $service-server "* ]] || continue
+		has systemctl && as_root systemctl disable "$service" >/dev/null 2>&1
+	done
+	return 0
 }
 
 # The client of Maven Central, with a repository of its own that goes with the

@@ -1,7 +1,7 @@
 // Package testserver runs real servers for tests: PostgreSQL, MariaDB with a
-// replica, the ActiveMQ Artemis broker, and a TCP relay that fails on demand. It also
-// finds the reference implementation of HOCON, which is no server and is run by the
-// tests of hocon.
+// replica, etcd, the ActiveMQ Artemis broker, and a TCP relay that fails on demand. It
+// also finds the reference implementation of HOCON, which is no server and is run by
+// the tests of hocon.
 //
 // It does not install anything: scripts/test-deps.sh does. It does not imitate a
 // server, and it is never linked into the program.

@@ -111,15 +111,21 @@ func (a *app) checkDatabase(ctx context.Context, r *checkReport, c *config.Confi
 		return
 	}
 	r.add("ok", "database", "%s answers and may be used; it is incarnation %s", c.Database, o.Incarnation)
-	if c.Database.Dialect == config.DialectSQLite {
+	switch c.Database.Dialect {
+	case config.DialectSQLite:
 		r.add("warning", "database", "SQLite is a file of this machine: it keeps agents of one machine apart, and is no lease between two")
+	case config.DialectEtcd:
+		r.add("note", "database", "restore a snapshot of etcd under a new cluster token only, with the agents stopped")
+		if len(c.Database.Hosts) < 3 {
+			r.add("warning", "database", "%d member(s) of etcd are named: name all of them, three or five, so that one may be lost", len(c.Database.Hosts))
+		}
 	}
 	a.checkGuarantee(ctx, r, c, db, o)
 	checkOthers(ctx, r, c, t, o)
 }
 
 // checkGuarantee says how far the promise goes, and what would make it go further.
-func (a *app) checkGuarantee(ctx context.Context, r *checkReport, c *config.Config, db *sqlstore.DB, o status.Overview) {
+func (a *app) checkGuarantee(ctx context.Context, r *checkReport, c *config.Config, db database, o status.Overview) {
 	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
 	defer cancel()
 	if c.Database.Fencing.On {

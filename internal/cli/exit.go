@@ -12,6 +12,7 @@ import (
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/etcdstore"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -93,6 +94,16 @@ func judge(err error) (code int, hint string) {
 		return exitConfig, "keep the lease in another database (hotcold.database.url)"
 	case errors.Is(err, sqlstore.ErrUnreachable):
 		return exitDatabase, "is the address right, is the server up, does a firewall stand between?"
+	case errors.Is(err, etcdstore.ErrLogin):
+		return exitDatabase, "are the user and the password right? (hotcold.database.user, passwordFile)"
+	case errors.Is(err, etcdstore.ErrRights):
+		return exitDatabase, "grant the user's role readwrite on the prefix: etcdctl role grant-permission --prefix=true ROLE readwrite PREFIX/"
+	case errors.Is(err, etcdstore.ErrDiskFull):
+		return exitDatabase, "compact and defragment etcd, then disarm its alarm"
+	case errors.Is(err, etcdstore.ErrDamaged), errors.Is(err, etcdstore.ErrDoubt):
+		return exitDatabase, ""
+	case errors.Is(err, etcdstore.ErrUnreachable):
+		return exitDatabase, "are the addresses right, is a majority of the members up, does a firewall stand between, is TLS wanted (etcds://)?"
 	case errors.Is(err, agent.ErrDatabaseLost):
 		return exitDatabase, "the node is down; it can start when the database answers again"
 	case errors.Is(err, process.ErrAlive): // also where a signal ended the waiting for it

@@ -13,6 +13,7 @@ import (
 	"github.com/hotcold/hotcold/internal/config"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/etcdstore"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -108,17 +109,38 @@ func timing(c *config.Config) (lease.Timing, error) {
 	return t, nil
 }
 
-// open connects to the database of the configuration. It does not wait for it.
-func open(ctx context.Context, c *config.Config, attempt time.Duration, log *slog.Logger) (*sqlstore.DB, error) {
-	return sqlstore.Open(ctx, sqlstore.Config{
-		Dialect: string(c.Database.Dialect), DSN: c.Database.DSN.Reveal(), TablePrefix: c.Database.TablePrefix,
-		Attempt: attempt, Replication: vouchedFor(c.Database.Replication), Logger: log,
+// open prepares the use of the configuration's database. It does not wait for it.
+func open(ctx context.Context, c *config.Config, attempt time.Duration, log *slog.Logger) (database, error) {
+	db := c.Database
+	if db.Dialect != config.DialectEtcd {
+		return openSQL(ctx, db, attempt, log)
+	}
+	o := etcdstore.Config{Prefix: db.Name, User: db.User, Password: db.Password.Reveal(), Logger: log,
+		TLS: etcdstore.TLS{On: db.TLS.On, CAFile: db.TLS.CA, CertFile: db.TLS.Certificate, KeyFile: db.TLS.Key}}
+	for _, h := range db.Hosts {
+		o.Endpoints = append(o.Endpoints, h.String())
+	}
+	store, err := etcdstore.Open(ctx, o)
+	if err != nil {
+		return nil, err // and not a store that is nil and does not look it
+	}
+	return etcd{store}, nil
+}
+
+func openSQL(ctx context.Context, db config.Database, attempt time.Duration, log *slog.Logger) (database, error) {
+	store, err := sqlstore.Open(ctx, sqlstore.Config{
+		Dialect: string(db.Dialect), DSN: db.DSN.Reveal(), TablePrefix: db.TablePrefix,
+		Attempt: attempt, Replication: vouchedFor(db.Replication), Logger: log,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
 }
 
 // opened loads the configuration and opens its database, for the commands that
 // look and steer from any machine.
-func (a *app) opened(ctx context.Context) (*config.Config, *sqlstore.DB, error) {
+func (a *app) opened(ctx context.Context) (*config.Config, database, error) {
 	c, err := a.load(ctx)
 	if err != nil {
 		return nil, nil, err

@@ -11,7 +11,6 @@ import (
 
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/lease/notice"
-	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 var errNotWell = errors.New("not well")
@@ -108,7 +107,7 @@ var errWaited = errors.New("nobody answered in time")
 
 // follow waits until a request has come to its end; a pause that is in force
 // has done what it should.
-func (a *app) follow(ctx context.Context, db *sqlstore.DB, r notice.Request) (notice.Request, error) {
+func (a *app) follow(ctx context.Context, db database, r notice.Request) (notice.Request, error) {
 	watching, stop := context.WithCancel(ctx)
 	changed := make(chan struct{}, 1)
 	watched := make(chan error, 1)
@@ -157,7 +156,7 @@ func (a *app) follow(ctx context.Context, db *sqlstore.DB, r notice.Request) (no
 const lookPause = 500 * time.Millisecond
 
 // abandon takes back what nobody has accepted, and says what goes on.
-func (a *app) abandon(ctx context.Context, db *sqlstore.DB, r notice.Request, why error) error {
+func (a *app) abandon(ctx context.Context, db database, r notice.Request, why error) error {
 	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
 	defer cancel()
 	code := exitInterrupted

@@ -22,6 +22,7 @@ import (
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/internal/status"
 	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/lease/etcdstore"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -106,7 +107,7 @@ func baseThere(c *config.Config) error {
 
 // store opens the database and finds out what no waiting would mend: tables or
 // rights that are missing. A database that is down is waited for.
-func (a *app) store(ctx context.Context, c *config.Config, t lease.Timing, log *slog.Logger) (*sqlstore.DB, error) {
+func (a *app) store(ctx context.Context, c *config.Config, t lease.Timing, log *slog.Logger) (database, error) {
 	db, err := open(ctx, c, t.Attempt, log)
 	if err != nil {
 		return nil, &failure{code: exitConfig, err: err}
@@ -119,7 +120,8 @@ func (a *app) store(ctx context.Context, c *config.Config, t lease.Timing, log *
 	case err == nil:
 	case ctx.Err() != nil:
 		return nil, errors.Join(context.Cause(ctx), db.Close())
-	case errors.As(err, &schema), errors.Is(err, sqlstore.ErrRights), errors.Is(err, sqlstore.ErrLogin), errors.Is(err, sqlstore.ErrNetworkDrive):
+	case errors.As(err, &schema), errors.Is(err, sqlstore.ErrRights), errors.Is(err, sqlstore.ErrLogin), errors.Is(err, sqlstore.ErrNetworkDrive),
+		errors.Is(err, etcdstore.ErrLogin), errors.Is(err, etcdstore.ErrRights), errors.Is(err, etcdstore.ErrDamaged):
 		return nil, errors.Join(err, db.Close())
 	default:
 		log.Warn("the database does not answer yet: waiting for it", "database", c.Database.String(), "err", err)

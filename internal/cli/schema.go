@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hotcold/hotcold/internal/config"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -37,6 +38,10 @@ administrator runs what this command prints.`,
 					return err
 				}
 				dialect, prefix = string(conf.Database.Dialect), conf.Database.TablePrefix
+				if conf.Database.Dialect == config.DialectEtcd {
+					_, err := fmt.Fprintln(a.Stderr, noSchema)
+					return err
+				}
 				if conf.Database.Fencing.On {
 					fencing = sqlstore.FencingSchema(dialect, fenceOf(conf))
 				}
@@ -56,12 +61,19 @@ administrator runs what this command prints.`,
 	return c
 }
 
+// noSchema is said where there is nothing to make.
+const noSchema = "etcd has no tables: the keys are written when they are needed"
+
 func (a *app) makeSchema(ctx context.Context) error {
 	conf, db, err := a.opened(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	if conf.Database.Dialect == config.DialectEtcd {
+		_, err := fmt.Fprintln(a.Stderr, noSchema)
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
 	defer cancel()
 	if _, err := db.Read(ctx, conf.LeaseName); err != nil {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hotcold/hotcold/internal/config"
 	"github.com/hotcold/hotcold/internal/status"
-	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 // databaseLimit bounds what a person waits for at a database that does not answer.
@@ -48,7 +47,7 @@ is hot and somebody else could take over, and with 8 when a person should look.`
 }
 
 // overview reads all that the database knows of the pair.
-func overview(ctx context.Context, c *config.Config, db *sqlstore.DB) (status.Overview, error) {
+func overview(ctx context.Context, c *config.Config, db database) (status.Overview, error) {
 	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
 	defer cancel()
 	t, err := timing(c)

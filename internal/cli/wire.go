@@ -65,7 +65,7 @@ func (a *app) agentOptions(c *config.Config, t lease.Timing, log *slog.Logger) (
 }
 
 // lockOut is who is locked out of the database before the node starts.
-func lockOut(c *config.Config, db *sqlstore.DB) agent.LockOut {
+func lockOut(c *config.Config, db database) agent.LockOut {
 	if !c.Database.Fencing.On {
 		return agent.LockOut{}
 	}

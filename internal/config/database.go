@@ -169,10 +169,12 @@ func (d *decoder) open(v hocon.Value, l login) Database {
 		return d.openOracle(v, text, parseOracleURL, l)
 	case DialectSQLite:
 		return d.openSQLite(v, rest)
+	case DialectEtcd:
+		return d.openEtcd(v, text, l)
 	case DialectH2:
 		d.fail(v.Errorf("H2 keeps its data in a file on one machine, so two machines would have two leases; %s", wantedDatabase))
 	case "":
-		d.fail(v.Errorf("want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, oracle://, jdbc: or sqlite:"))
+		d.fail(v.Errorf("want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, oracle://, jdbc:, etcd://, etcds:// or sqlite:"))
 	}
 	return Database{}
 }
@@ -184,6 +186,8 @@ func dialectOf(scheme string) Dialect {
 		return DialectPostgres
 	case "sqlite", "sqlite3":
 		return DialectSQLite
+	case "etcd", "etcds":
+		return DialectEtcd
 	}
 	for _, dialect := range []Dialect{DialectSQLServer, DialectOracle, DialectMySQL, DialectMariaDB, DialectH2} {
 		if scheme == string(dialect) {

@@ -60,7 +60,7 @@ func TestFaultsSayWhereWhatWasReadAndWhatWouldBeRight(t *testing.T) {
 		},
 		{
 			"an address of nothing", least + `hotcold.database.url = "db.example.com"`,
-			[]string{"hotcold.conf:2:24: hotcold.database.url: want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, oracle://, jdbc: or sqlite:"},
+			[]string{"hotcold.conf:2:24: hotcold.database.url: want an address that begins with postgres://, mysql://, mariadb://, sqlserver://, oracle://, jdbc:, etcd://, etcds:// or sqlite:"},
 		},
 		{
 			"a port that is none", least + `hotcold.database.url = "postgres://u:geheim@db:99999/x"`,
@@ -73,6 +73,22 @@ func TestFaultsSayWhereWhatWasReadAndWhatWouldBeRight(t *testing.T) {
 		{
 			"a replica", least + `hotcold.database.url = "postgres://db/x?target_session_attrs=standby"`,
 			[]string{"hotcold.conf:2:24: hotcold.database.url: target_session_attrs asks for a server that takes no writes; the lease wants read-write"},
+		},
+		{
+			"a login in an address of etcd", least + `hotcold.database.url = "etcd://u:geheim@a:2379/x"`,
+			[]string{"hotcold.conf:2:24: hotcold.database.url: cannot be read as an address of etcd: a user and a password are not taken from the address; set hotcold.database.user and passwordFile"},
+		},
+		{
+			"an address of etcd with a doubled slash", least + `hotcold.database.url = "etcd://a:2379//x"`,
+			[]string{"hotcold.conf:2:24: hotcold.database.url: cannot be read as an address of etcd: what stands after the hosts begins the keys; want letters, digits and . _ - with single slashes between"},
+		},
+		{
+			"a certificate for etcd without its key", least + `hotcold.database.url = "etcds://a/x?cert=c.pem"`,
+			[]string{"hotcold.conf:2:24: hotcold.database.url: cannot be read as an address of etcd: want both cert and key, or neither"},
+		},
+		{
+			"a user of etcd without a password", least + "hotcold.database { url = \"etcds://a/x\", user = u }",
+			[]string{"hotcold.conf:2:26: hotcold.database.url: cannot be read as an address of etcd: want both hotcold.database.user and a password, or neither"},
 		},
 		{
 			"SQLite in memory", least + `hotcold.database.url = "sqlite::memory:"`,

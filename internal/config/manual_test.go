@@ -105,8 +105,8 @@ of MySQL or MariaDB: several hosts and the modes of their drivers, ` + "`sslMode
 key store cannot be translated and is refused. Parameters without a meaning for the lease are left out; those that one
 might miss are warned of. What hotcold's own ` + "`mysql://`" + ` addresses know stands in [mysql.md](mysql.md).
 
-` + "`hotcold.database`" + ` says another place, or only another user. This release keeps the lease in PostgreSQL, MySQL,
-MariaDB or SQLite. A SQLite file serves two agents on **one** machine (a trial, a test); on a network drive its locks do not hold, and two
+` + "`hotcold.database`" + ` says another place, or only another user: PostgreSQL, MySQL, MariaDB, SQL Server, Oracle, etcd ([etcd.md](etcd.md))
+or SQLite. A SQLite file serves two agents on **one** machine (a trial, a test); on a network drive its locks do not hold, and two
 machines with a file each would have two leases and two nodes. So SQLite is used only where it is asked for.
 
 ## Secrets

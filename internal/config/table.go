@@ -107,7 +107,7 @@ func databaseSettings() []Setting {
 	return []Setting{
 		{
 			Path: "hotcold.database.url", Type: TypeURL, Computed: "`dataSourceProperties.dataSource.url` of node.conf",
-			Meaning: "Where the lease is kept: `postgres://host:port/database`, `mysql://host:port/database`, `mariadb://...`, `sqlserver://host:port?database=name`, `oracle://host:port/service`, the JDBC addresses of these, or `sqlite:path`. A SQLite file serves two agents on one machine only, and must not be on a network drive: its locks do not hold there.",
+			Meaning: "Where the lease is kept: `postgres://host:port/database`, `mysql://host:port/database`, `mariadb://...`, `sqlserver://host:port?database=name`, `oracle://host:port/service`, the JDBC addresses of these, `etcd://host:2379,host:2379/prefix` (`etcds://` and the parameters `ca`, `cert` and `key` encrypt, see etcd.md), or `sqlite:path`. A SQLite file serves two agents on one machine only, and must not be on a network drive: its locks do not hold there.",
 			Why:     "The node has no database, or one of another kind.",
 		},
 		{

@@ -122,6 +122,7 @@ type Dialect string
 const (
 	DialectPostgres  Dialect = "postgres"
 	DialectSQLite    Dialect = "sqlite"
+	DialectEtcd      Dialect = "etcd"
 	DialectSQLServer Dialect = "sqlserver"
 	DialectOracle    Dialect = "oracle"
 	DialectMySQL     Dialect = "mysql"
@@ -135,7 +136,7 @@ type Database struct {
 	Dialect Dialect
 	// Hosts are the servers in the order in which they are tried; empty for SQLite.
 	Hosts []HostPort
-	// Name is the database's name on the server, or the absolute path of the SQLite file.
+	// Name is the database's name on the server, the absolute path of the SQLite file, or what begins etcd's keys.
 	Name string
 	// User is who logs in; empty where the driver's default is meant.
 	User string
@@ -152,6 +153,16 @@ type Database struct {
 	Replication Replication
 	// Fencing is who is locked out of the database before a node starts.
 	Fencing Fencing
+	// TLS is the encrypted way to etcd; the others have it in Params.
+	TLS DatabaseTLS
+}
+
+// DatabaseTLS is an encrypted way to etcd.
+type DatabaseTLS struct {
+	// On encrypts the way.
+	On bool
+	// CA, Certificate and Key are absolute paths of PEM files, or empty.
+	CA, Certificate, Key string
 }
 
 // Replication is how a person says that the database is replicated.

@@ -97,6 +97,9 @@ func (s *PostgresServer) DSN() string { return s.dsn("postgres") }
 // Port returns the TCP port on 127.0.0.1.
 func (s *PostgresServer) Port() int { return s.port }
 
+// PID returns the main process of a running server.
+func (s *PostgresServer) PID() int { return s.cmd.Process.Pid }
+
 // Password returns the superuser's password, for tests which check that no log
 // and no error shows it.
 func (s *PostgresServer) Password() string { return s.password }

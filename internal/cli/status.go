@@ -68,8 +68,11 @@ func overview(ctx context.Context, c *config.Config, db database) (status.Overvi
 	}
 	// Who serves matters more than how far the promise goes: without an answer nothing is said of that.
 	replication, _ := db.Replication(ctx)
-	return status.OverviewOf(status.Facts{Replication: replication, Fencing: c.Database.Fencing.On, Lease: c.LeaseName, Database: c.Database.String(), Observation: o, Timing: t,
-		Instances: instances, Requests: requests, AnnounceEvery: announceEvery}), nil
+	return status.OverviewOf(status.Facts{
+		Lease: c.LeaseName, Database: c.Database.String(), Observation: o, Timing: t, Instances: instances, Requests: requests,
+		Replication: replication, Fencing: c.Database.Fencing.On,
+		AnnounceEvery: announceEvery, WritersClock: c.Database.Dialect == config.DialectEtcd,
+	}), nil
 }
 
 func (a *app) historyCommand() *cobra.Command {

@@ -17,6 +17,9 @@ import (
 type Facts struct {
 	// Lease is the lease's name, Database the database in words, without secrets.
 	Lease, Database string
+	// WritersClock: times are by the clocks of the machines that wrote them,
+	// because the database has none for us.
+	WritersClock bool
 	// Observation is the row of the lease.
 	Observation lease.Observation
 	// Instances are what the agents last said of themselves.
@@ -61,10 +64,12 @@ const (
 
 // Overview is a pair at one moment. Its JSON names are stable.
 type Overview struct {
-	Lease       string    `json:"lease"`
-	Database    string    `json:"database"`
-	Incarnation string    `json:"incarnation,omitempty"`
-	Condition   Condition `json:"condition"`
+	Lease    string `json:"lease"`
+	Database string `json:"database"`
+	// WritersClock tells people whose clock the times are by.
+	WritersClock bool      `json:"-"`
+	Incarnation  string    `json:"incarnation,omitempty"`
+	Condition    Condition `json:"condition"`
 	// Summary is the condition in one sentence.
 	Summary string `json:"summary"`
 	// Holder is missing where the lease has never been held.
@@ -150,7 +155,7 @@ func (o Overview) Well() bool {
 // OverviewOf puts the facts together.
 func OverviewOf(f Facts) Overview {
 	o := Overview{
-		Lease: f.Lease, Database: f.Database, Incarnation: f.Observation.Incarnation,
+		Lease: f.Lease, Database: f.Database, WritersClock: f.WritersClock, Incarnation: f.Observation.Incarnation,
 		Standby: []string{}, Requests: []Request{}, Warnings: []string{},
 		Timing: f.timingInSeconds(),
 	}

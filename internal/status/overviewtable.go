@@ -44,7 +44,7 @@ func (o Overview) writeHead(b *bufio.Writer, s Style) {
 		if h.Released {
 			label = "released"
 		}
-		labelled(b, s, label, cell{s.Clock(h.RenewedAt) + " (" + Ago(fromSeconds(h.AgeSeconds)) + ", by the database's clock)", plain})
+		labelled(b, s, label, cell{s.Clock(h.RenewedAt) + " (" + Ago(fromSeconds(h.AgeSeconds)) + ", by " + o.clock() + " clock)", plain})
 	}
 	if len(o.Standby) > 0 {
 		labelled(b, s, "stand-by", cell{oneLine(list(o.Standby)) + " could take over", good})
@@ -170,4 +170,12 @@ func (r Request) line() string {
 		text += ", asked by " + r.By
 	}
 	return oneLine(text + ", " + Ago(fromSeconds(r.AgeSeconds)))
+}
+
+// clock says whose clock the times are by.
+func (o Overview) clock() string {
+	if o.WritersClock {
+		return "the writer's"
+	}
+	return "the database's"
 }

@@ -8,7 +8,7 @@ import (
 // Store keeps the rows of leases where all agents can reach them.
 //
 // leasetest holds the conformance suite; a Store that does not pass all of it
-// is not safe. The packages of sqlstore implement it for SQL databases.
+// is not safe. Packages sqlstore and etcdstore implement it.
 //
 // A context that ends bounds every call. The caller does not wait for a call
 // that goes on after its context has ended, so a driver that hangs delays

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,6 +58,9 @@ type Options struct {
 	Ports []string
 	// BaseDir is the node's base directory, which has to be writable.
 	BaseDir string
+	// Configured is the configuration in JSON, without its secrets, which the other
+	// machine's operators compare with theirs; nil: nothing is told.
+	Configured json.RawMessage
 	// LockOut is who is locked out of the database before the node is started.
 	LockOut LockOut
 	// EpochFile keeps the greatest epoch on the shared drive; empty: none.
@@ -222,6 +226,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup
+	if a.o.Configured != nil {
+		a.note(EventConfigured, 0, Document{Text: "the agent has started", Config: a.o.Configured})
+	}
 	workers.Go(func() { a.board.run(background) })
 	fit := make(chan struct{}) // closed once it is known what this machine is fit for
 	known := sync.OnceFunc(func() { close(fit) })

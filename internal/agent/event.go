@@ -4,6 +4,7 @@ import "encoding/json"
 
 // Kinds of events in the history that all agents of a lease share.
 const (
+	EventConfigured = "configured" // an agent has started, and says how it is configured
 	EventClaimed    = "claimed"    // the lease was taken
 	EventLockedOut  = "lockedOut"  // the other machines' nodes were locked out of the database
 	EventStarted    = "started"    // the node's process was started
@@ -34,12 +35,14 @@ type Document struct {
 	Seconds float64 `json:"seconds,omitempty"`
 	// Machine is the name of the machine.
 	Machine string `json:"machine"`
+	// Config is the configuration that an agent starts with, without its secrets.
+	Config json.RawMessage `json:"config,omitempty"`
 }
 
 func (d Document) encode() []byte {
 	b, err := json.Marshal(d)
 	if err != nil {
-		panic("encode an event: " + err.Error()) // strings and a number cannot fail
+		panic("encode an event: " + err.Error()) // strings, a number and JSON cannot fail
 	}
 	return b
 }

@@ -25,7 +25,7 @@ connection and starts nothing.
   hotcold config show             what is in force, and where each value came from
   hotcold config explain PATH     one setting or field: value, meaning, default, range
   hotcold config lint [FILE]      what is wrong, each with file, line and column
-  hotcold config diff A B         two machines' files: equal but for what may differ
+  hotcold config diff [A B]       two machines' files: equal but for what may differ
   hotcold config render FILE      node.conf of one machine out of a shared one
   hotcold config resolve FILE     any HOCON file as JSON
   hotcold config schema           JSON Schema of hotcold.conf, for editors

@@ -1,12 +1,18 @@
 package cli
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hotcold/hotcold/hocon"
+	"github.com/hotcold/hotcold/internal/agent"
+	"github.com/hotcold/hotcold/internal/config"
 	"github.com/hotcold/hotcold/internal/corda"
 )
 
@@ -23,9 +29,13 @@ type difference struct {
 
 func (a *app) configDiffCommand() *cobra.Command {
 	var setA, setB []string
+	var machine string
 	c := &cobra.Command{
-		Use: "diff A B", Short: "two machines' files: equal but for what may differ", Args: files(2, 2, "two files"),
-		Long: `diff compares two node.conf, or two hotcold.conf with what they include, by
+		Use: "diff [A B]", Short: "two machines' files: equal but for what may differ", Args: noneOrTwo,
+		Long: `diff without files compares this machine's configuration with what the other
+machine's agent told of its own when it started; secrets are not compared then.
+
+With files it compares two node.conf, or two hotcold.conf with what they include, by
 meaning: 20000 is "20000", and dataSource.url is the same nested or quoted. What
 may differ between two machines (their own addresses, machineName, paths) is
 marked as expected; what has to differ and does not is told too. Of secrets it
@@ -35,11 +45,15 @@ with 8 otherwise.
 Substitutions take their values from this machine's environment; --set-a and
 --set-b give each file those of its own machine. One without a value compares as
 equal to itself.`,
-		Example: `  hotcold config diff primary/node.conf backup/node.conf
+		Example: `  hotcold config diff
+  hotcold config diff primary/node.conf backup/node.conf
   hotcold config diff node.conf node.conf --set-a NODE_MACHINE_ADDRESS=10.0.0.4 \
       --set-b NODE_MACHINE_ADDRESS=10.0.0.5`,
 		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.diffMachines(cmd.Context(), machine)
+			}
 			var nodes [2]*corda.Node
 			for i, set := range [][]string{setA, setB} {
 				environ, err := a.variables(set)
@@ -57,7 +71,66 @@ equal to itself.`,
 	a.jsonFlag(c)
 	c.Flags().StringArrayVar(&setA, "set-a", nil, "a `NAME=value` of the machine of A (several times)")
 	c.Flags().StringArrayVar(&setB, "set-b", nil, "a `NAME=value` of the machine of B (several times)")
+	c.Flags().StringVar(&machine, "with", "", "without files: the `machine` to compare with; the one that started last without it")
 	return c
+}
+
+func noneOrTwo(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return files(2, 2, "two files, or none")(c, args)
+}
+
+// reportsLookedAt is how many lines of the history are looked through for what an
+// agent told when it started. A pair at rest writes none.
+const reportsLookedAt = 10_000
+
+// report is what an agent tells of its configuration.
+func (a *app) report(ctx context.Context, c *config.Config) (json.RawMessage, error) {
+	n, err := a.loadNode(ctx, c.File, corda.Sources{Environ: a.Environ(), Bare: true, Lenient: true})
+	if err != nil {
+		return nil, err
+	}
+	return n.Report(), nil
+}
+
+// diffMachines compares this machine's configuration with what another one's agent
+// told last.
+func (a *app) diffMachines(ctx context.Context, machine string) error {
+	c, db, err := a.opened(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	report, err := a.report(ctx, c)
+	if err != nil {
+		return err
+	}
+	here, err := corda.Reported(c.Instance.MachineName, report)
+	if err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, databaseLimit)
+	defer cancel()
+	events, err := db.Events(limited, c.LeaseName, reportsLookedAt)
+	if err != nil {
+		return err
+	}
+	for _, e := range events { // the newest first
+		var d agent.Document
+		if e.Kind != agent.EventConfigured || e.Instance == c.Instance.ID || json.Unmarshal(e.Document, &d) != nil || machine != "" && d.Machine != machine {
+			continue
+		}
+		there, err := corda.Reported(d.Machine, d.Config)
+		if err != nil {
+			return fmt.Errorf("read what %s told at %s: %w", e.Instance, e.At.UTC().Format(time.RFC3339), err)
+		}
+		fmt.Fprintf(a.Stderr, "%s, as its agent told when it started at %s; secrets are not compared\n", e.Instance, e.At.UTC().Format(time.RFC3339))
+		return a.printDiff(corda.Diff(here, there))
+	}
+	return &failure{code: exitFailed, err: errors.New("no other machine has told how it is configured"),
+		hint: "its agent does so when it starts (`hotcold run`)"}
 }
 
 // variables are the environment for substitutions: this machine's, and what was set over it. What stands for a key of

@@ -88,6 +88,9 @@ func (a *app) run(ctx context.Context) (err error) {
 		}
 		defer db.Close()
 		o.Database, o.LockOut = db, lockOut(c, db)
+		if o.Configured, err = a.report(ctx, c); err != nil {
+			log.Warn("the configuration is not told to the other machine", "err", err)
+		}
 	}
 	return a.serve(ctx, c, o, log)
 }

@@ -152,6 +152,9 @@ func Secrets() hocon.Secrets {
 	return hocon.Secrets{
 		Env: rules.Env,
 		Path: func(keys []string) bool {
+			if len(keys) > 3 && keys[0] == "hotcold" && keys[1] == "node" && keys[2] == "env" {
+				return true // whatever a variable is called
+			}
 			if i := slices.Index(keys, "dataSourceProperties"); i >= 0 {
 				return i < len(keys)-1 && !slices.Contains(harmless(), keys[len(keys)-1])
 			}

@@ -34,7 +34,7 @@ type Fenced struct {
 }
 
 // locks is how a dialect locks roles out of its database. Every call runs on a
-// session of its own; shut and open change nothing unless the lease's row is as
+// session of its own; shut, end and open change nothing unless the lease's row is as
 // the fence says, compare and change in one transaction that holds the
 // row, return [lease.ErrChanged] otherwise, and leave no lock behind on a
 // server whose client froze.

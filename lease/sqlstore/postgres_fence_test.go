@@ -358,17 +358,8 @@ func BenchmarkFence(b *testing.B) {
 // finished: whether it was let in is not known until it is over.
 func TestAFenceWaitsForALoginThatIsUnderWay(t *testing.T) {
 	n := newTwoNodes(t)
-	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.server.Port()))
-	must(t, err)
-	defer conn.Close()
-	body := "\x00\x03\x00\x00user\x00node_b\x00database\x00postgres\x00\x00" // protocol 3.0
-	_, err = conn.Write(append([]byte{0, 0, 0, byte(4 + len(body))}, body...))
-	must(t, err)
-	must(t, conn.SetReadDeadline(clock.System().Now().Wall.Add(patience)))
-	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil { // it asks for the password
-		t.Fatal(err)
-	}
-	err = within(t, 500*time.Millisecond, func(ctx context.Context) error {
+	conn := n.askForPassword("node_b")
+	err := within(t, 500*time.Millisecond, func(ctx context.Context) error {
 		_, err := n.db.Fence(ctx, n.fence)
 		return err
 	})
@@ -380,4 +371,54 @@ func TestAFenceWaitsForALoginThatIsUnderWay(t *testing.T) {
 	if n.login("node_b") {
 		t.Error("the other node gets in")
 	}
+}
+
+// The goal: a holder that was frozen in the midst of its fence ends no session of the node
+// that its successor has let in. The method: a login that is under way keeps the fence
+// going while the lease changes hands.
+func TestAFenceThatIsOvertakenEndsNoSessionOfTheSuccessor(t *testing.T) {
+	n := newTwoNodes(t)
+	n.askForPassword("node_b")
+	overtaken := make(chan error, 1)
+	go func() {
+		_, err := n.db.Fence(t.Context(), n.fence)
+		overtaken <- err
+	}()
+	eventually(t, func(context.Context) error {
+		if n.login("node_b") {
+			return errors.New("node_b still gets in")
+		}
+		return nil
+	})
+	next := n.handOver("b")
+	n.server.Exec(t, "ALTER ROLE node_b LOGIN") // as the successor's own fence ends; it would wait for the login too
+	serving := session(t, n.as("node_b"))
+	select {
+	case err := <-overtaken:
+		if !errors.Is(err, lease.ErrChanged) {
+			t.Errorf("the fence that was overtaken: %v, want ErrChanged", err)
+		}
+	case <-timeout(t, patience):
+		t.Fatal("the fence that was overtaken goes on")
+	}
+	if _, err := serving.Exec(t.Context(), "INSERT INTO journal DEFAULT VALUES"); err != nil {
+		t.Errorf("the node of %s was ended: %v", next.Holder, err)
+	}
+}
+
+// askForPassword begins a login that the server waits for until the test ends, or
+// until what it returns is closed.
+func (n *twoNodes) askForPassword(role string) net.Conn {
+	n.t.Helper()
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.server.Port()))
+	must(n.t, err)
+	n.t.Cleanup(func() { _ = conn.Close() })                                       // closed before, in some tests
+	body := "\x00\x03\x00\x00user\x00" + role + "\x00database\x00postgres\x00\x00" // protocol 3.0
+	_, err = conn.Write(append([]byte{0, 0, 0, byte(4 + len(body))}, body...))
+	must(n.t, err)
+	must(n.t, conn.SetReadDeadline(clock.System().Now().Wall.Add(patience)))
+	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil { // it asks for the password
+		n.t.Fatal(err)
+	}
+	return conn
 }

@@ -26,10 +26,16 @@ const notHeld = "HC001"
 // holds the row meanwhile, so that no claim comes between. It is one message: a
 // machine that freezes in the middle leaves no lock on the row.
 func (p postgresLocks) guarded(f Fence, then ...string) string {
-	body := fmt.Sprintf("BEGIN\nPERFORM 1 FROM %slease WHERE name = %s AND holder = %s AND nonce = %s AND epoch = %d AND NOT released FOR UPDATE;\n"+
+	body := fmt.Sprintf("BEGIN\nPERFORM 1 FROM %s;\n"+
 		"IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = '%s', MESSAGE = 'the lease is not held under this epoch'; END IF;\n%s\nEND",
-		p.prefix, literal(f.Lease), literal(f.Holder), literal(f.Nonce), f.Epoch, notHeld, strings.Join(then, "\n"))
+		p.row(f), notHeld, strings.Join(then, "\n"))
 	return "DO " + literal(body)
+}
+
+// row is the lease's row if it is as f says, to be held until the transaction ends.
+func (p postgresLocks) row(f Fence) string {
+	return fmt.Sprintf("%slease WHERE name = %s AND holder = %s AND nonce = %s AND epoch = %d AND NOT released FOR UPDATE",
+		p.prefix, literal(f.Lease), literal(f.Holder), literal(f.Nonce), f.Epoch)
 }
 
 func (p postgresLocks) exec(ctx context.Context, s session, statement string) error {
@@ -78,20 +84,27 @@ WHERE locktype = 'virtualxid' AND virtualxid = ANY($1::text::text[]) AND pid IS 
 	// Up to version 17 a process that logs in is not in pg_stat_activity at all,
 	// from 18 on its state is "starting".
 	postgresEnd = `
-SELECT (SELECT count(pg_terminate_backend(a.pid)) FROM pg_stat_activity a WHERE a.usename = ANY($1)),
+SELECT EXISTS (SELECT 1 FROM held),
+	CASE WHEN EXISTS (SELECT 1 FROM held) THEN (SELECT count(pg_terminate_backend(a.pid)) FROM pg_stat_activity a WHERE a.usename = ANY($1)) ELSE 0 END,
 	(SELECT count(*) FROM unnest($2::text::int[]) c(pid) WHERE NOT EXISTS
 		(SELECT 1 FROM pg_stat_activity a WHERE a.pid = c.pid AND a.state IS DISTINCT FROM 'starting'))`
 )
 
 // end looks at the transactions first: one that is over by then has become a
-// session that the second look sees, or was refused.
+// session that the second look sees, or was refused. It holds the row while it ends sessions:
+// a holder that was frozen since shut would end those of its successor's node. CASE
+// looks at no session before the row is ours.
 func (p postgresLocks) end(ctx context.Context, s session, f Fence, pending string) (theirs, coming int, err error) {
 	var still string // numbers of processes, an array in PostgreSQL's own words
 	if err := s.QueryRowContext(ctx, postgresStillUnderWay, pending).Scan(&still); err != nil {
 		return 0, 0, err
 	}
-	err = s.QueryRowContext(ctx, postgresEnd, f.Others, still).Scan(&theirs, &coming)
-	return theirs, coming, errors.Join(err, forgetWarning(s))
+	var held bool
+	err = s.QueryRowContext(ctx, "WITH held AS (SELECT 1 FROM "+p.row(f)+")"+postgresEnd, f.Others, still).Scan(&held, &theirs, &coming)
+	if err = errors.Join(err, forgetWarning(s)); err == nil && !held {
+		err = lease.ErrChanged
+	}
+	return theirs, coming, err
 }
 
 // forgetWarning: the server warns of a session that ended by itself before it could be ended. That is

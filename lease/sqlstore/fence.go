@@ -35,9 +35,9 @@ type Fenced struct {
 
 // locks is how a dialect locks roles out of its database. Every call runs on a
 // session of its own; shut, end and open change nothing unless the lease's row is as
-// the fence says, compare and change in one transaction that holds the
-// row, return [lease.ErrChanged] otherwise, and leave no lock behind on a
-// server whose client froze.
+// the fence says, and return [lease.ErrChanged] otherwise. They compare and change in one transaction
+// that holds the row, or in another way that leaves the last holder the last word. No lock that they leave
+// behind on a server whose client froze keeps the next holder from it.
 type locks interface {
 	// shut takes their login from the others, and says in the dialect's own words
 	// who may be in the midst of a login that was allowed before.
@@ -47,7 +47,7 @@ type locks interface {
 	// once: none is left, and none comes.
 	end(ctx context.Context, s session, f Fence, pending string) (theirs, coming int, err error)
 	// open ends what is left of our own role's sessions, gives it its login, and
-	// records the epoch where an administrator looks. It returns how
+	// records the epoch where an administrator looks, if there is such a place. It returns how
 	// many transactions of the others are prepared.
 	open(ctx context.Context, s session, f Fence) (prepared int, err error)
 	// lacking says in words what would keep the rest from working, and the
@@ -144,8 +144,11 @@ func (d *DB) FencingFaults(ctx context.Context, f Fence) (faults, grants []strin
 // [DB.Fence] needs, or nothing where the dialect cannot.
 func FencingSchema(dialect string, f Fence) string {
 	var l locks
-	if dialect == Postgres {
+	switch dialect {
+	case Postgres:
 		l = postgresLocks{}
+	case MySQL, MariaDB:
+		l = mysqlLocks{}
 	}
 	if l == nil {
 		return ""

@@ -110,14 +110,8 @@ func mysqlDatabase(t testing.TB) sqlstore.Config {
 // mysqlConn connects as another program does.
 func mysqlConn(t testing.TB, dsn string) *sql.Conn {
 	t.Helper()
-	u, err := url.Parse(dsn)
+	pool, err := mysqlPool(dsn)
 	must(t, err)
-	c := mysql.NewConfig()
-	c.User, c.Net, c.Addr, c.DBName, c.Logger = u.User.Username(), "tcp", u.Host, u.Path[1:], &mysql.NopLogger{}
-	c.Passwd, _ = u.User.Password()
-	connector, err := mysql.NewConnector(c)
-	must(t, err)
-	pool := sql.OpenDB(connector)
 	conn, err := pool.Conn(context.WithoutCancel(t.Context()))
 	must(t, err)
 	t.Cleanup(func() {
@@ -125,6 +119,21 @@ func mysqlConn(t testing.TB, dsn string) *sql.Conn {
 		_ = pool.Close()
 	})
 	return conn
+}
+
+func mysqlPool(dsn string) (*sql.DB, error) {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	c := mysql.NewConfig()
+	c.User, c.Net, c.Addr, c.DBName, c.Logger = u.User.Username(), "tcp", u.Host, u.Path[1:], &mysql.NopLogger{}
+	c.Passwd, _ = u.User.Password()
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
 }
 
 // mysqlDo runs statements in the database of that address, in a clean-up too.

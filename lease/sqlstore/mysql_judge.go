@@ -11,6 +11,7 @@ import (
 const (
 	duplicateKey = 1062 // ER_DUP_ENTRY
 	noSuchTable  = 1146 // ER_NO_SUCH_TABLE
+	noSuchThread = 1094 // ER_NO_SUCH_THREAD
 )
 
 // mysqlKind is the kind of a server's error, nil where it has none.
@@ -36,7 +37,7 @@ func mysqlKinds() map[uint16]error {
 			3118, 4151, // the account is locked
 			3159, // TLS is demanded
 		},
-		ErrRights:   {1142, 1143, 1227, 1370},
+		ErrRights:   {1095, 1142, 1143, 1227, 1370},
 		ErrReadOnly: {1290, 1836, 1792},
 		ErrDiskFull: {1021, 1114},
 		ErrBusy: {

@@ -25,8 +25,10 @@ func (d *decoder) fencing(db Database, machine string, needed bool) Fencing {
 	switch roles := slices.Sorted(maps.Values(f.Roles)); {
 	case !written(v):
 		d.missing(at+"roles", "no roles: fencing wants to know under which role the node of each machine logs in; want { machine-a = node_a, machine-b = node_b }")
-	case db.Dialect != "" && db.Dialect != DialectPostgres:
+	case db.Dialect == DialectSQLite:
 		d.fail(d.cfg.At(at+"on").Errorf("%s knows no roles, so nobody can be locked out of it", db.Dialect))
+	case db.Dialect != "" && !slices.Contains(fenceable(), db.Dialect):
+		d.fail(d.cfg.At(at+"on").Errorf("hotcold locks nobody out of %s yet; want one of %v, or fencing off", db.Dialect, fenceable()))
 	case slices.Contains(roles, ""):
 		d.fail(v.Errorf("want a role for each machine, got an empty name"))
 	case f.Roles[machine] == "":
@@ -42,6 +44,9 @@ func (d *decoder) fencing(db Database, machine string, needed bool) Fencing {
 	}
 	return f
 }
+
+// fenceable are the dialects in which a node can be locked out.
+func fenceable() []Dialect { return []Dialect{DialectPostgres, DialectMySQL, DialectMariaDB} }
 
 // nodesRole holds the role that is let in against the one under which the node of node.conf logs in.
 func (d *decoder) nodesRole(role, machine string) {

@@ -39,6 +39,7 @@ func TestFencingThatWouldLockTheWrongOneOutIsAFault(t *testing.T) {
 		"agents is also the role of the agent":               `hotcold.database.fencing.roles { machine-a = node_a, machine-b = agents }`,
 		"got an empty name":                                  `hotcold.database.fencing.roles { machine-a = node_a, machine-b = "" }`,
 		"sqlite knows no roles":                              "hotcold.database.fencing.roles { machine-a = a, machine-b = b }\nhotcold.database.url = \"sqlite:/srv/x.db\"",
+		"hotcold locks nobody out of oracle":                 "hotcold.database.fencing.roles { machine-a = a, machine-b = b }\nhotcold.database.url = \"oracle://db:1521/x\"",
 		"the node logs in as corda, and fencing lets node_a": "hotcold.database.fencing.roles { machine-a = node_a, machine-b = node_b }\ndataSourceProperties.dataSource.user = corda",
 	} {
 		r := newRoom(t)
@@ -46,6 +47,15 @@ func TestFencingThatWouldLockTheWrongOneOutIsAFault(t *testing.T) {
 		_, err := r.load("hotcold.conf")
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "hotcold.conf:") {
 			t.Errorf("%s: got %v", want, err)
+		}
+	}
+}
+
+func TestFencingServesMySQLAndMariaDBToo(t *testing.T) {
+	for _, dialect := range []string{"mysql", "mariadb"} {
+		c := newRoom(t).mustLoad(fencedPair + "hotcold.database.fencing.roles { machine-a = node_a, machine-b = node_b }\nhotcold.database.url = \"" + dialect + "://db/x\"")
+		if string(c.Database.Dialect) != dialect || !c.Database.Fencing.On {
+			t.Errorf("%+v", c.Database)
 		}
 	}
 }

@@ -46,7 +46,7 @@ type dialect interface {
 	judge(ctx context.Context, err error) error
 	// watch is [lease.Store.Watch].
 	watch(ctx context.Context, name string, changed func()) error
-	// replication finds out how the database is replicated, with one statement.
+	// replication finds out how the database is replicated, with a few statements.
 	replication(ctx context.Context, s session) (Replication, error)
 	// locks is how roles are locked out; nil where the database knows none.
 	locks() locks

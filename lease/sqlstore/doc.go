@@ -78,12 +78,15 @@
 // or as a person asserts it, and [GuaranteeOf] what that makes of the promise. Where facts leave a doubt, they say the worse.
 //
 // [DB.Fence] locks the roles of the other machines' nodes out, for the holder of a
-// lease and for nobody else: what changes a role is compared with the lease's row, in
-// one transaction that holds the row and is sent as one message. When it returns
+// lease and for nobody else: what changes a role is compared with the lease's row. In PostgreSQL that is
+// one transaction, which holds the row and is sent as one message. In MySQL ALTER USER commits by itself;
+// there a named lock of the server stands in the place of the row's, and the next holder takes it
+// away from one that froze (mysql_locks.go says why the last word is the last holder's). When it returns
 // nil none of their sessions is left and none is coming:
 // their login is taken, the transactions that a login could still hide in
 // are waited for, and sessions are ended until there are none. It does not keep a superuser
-// out, and no transaction that was prepared before from being committed by one.
+// out, and no transaction that was prepared before from being committed by one. SQLite knows no roles, and
+// SQL Server and Oracle are not fenced in.
 //
 // # Times
 //
@@ -127,6 +130,6 @@
 // (SQLSTATE), monitoring-stats (pg_stat_replication, pg_stat_activity), view-pg-locks, and a
 // pair of PostgreSQL 15 on which both were tried in 2026. MySQL's: server error message
 // reference, replication-semisync, innodb-locking, comments (version numbers); MariaDB's:
-// comment-syntax, gtid, semisynchronous-replication. SQLite's: pragma (journal_mode,
+// comment-syntax, gtid, semisynchronous-replication, and MariaDB 10.11 servers on which fencing was tried in 2026. SQLite's: pragma (journal_mode,
 // synchronous), howtocorrupt, lockingv3.
 package sqlstore

@@ -35,7 +35,7 @@ type Replication struct {
 	Text string `json:"text"`
 	// Raise is what would make it better; empty where nothing would.
 	Raise string `json:"raise,omitempty"`
-	// NoRoles: the database knows no roles, so that nobody can be locked out of it.
+	// NoRoles: nobody can be locked out of the database.
 	NoRoles bool `json:"-"`
 }
 
@@ -60,11 +60,14 @@ func asserted(c Copies) Replication {
 	return r
 }
 
-// Replication finds out how the database is replicated, with one statement, or
+// Replication finds out how the database is replicated, with a few statements, or
 // none where the configuration asserts it. It says nothing of the next moment.
 func (d *DB) Replication(ctx context.Context) (Replication, error) {
+	noRoles := d.dialect.locks() == nil
 	if d.asserted != "" {
-		return asserted(d.asserted), nil
+		r := asserted(d.asserted)
+		r.NoRoles = noRoles
+		return r, nil
 	}
 	var r Replication
 	err := d.run(ctx, boardLane, "look at the replication of the database", func(s session) error {
@@ -72,6 +75,7 @@ func (d *DB) Replication(ctx context.Context) (Replication, error) {
 		r, err = d.dialect.replication(ctx, s)
 		return err
 	})
+	r.NoRoles = noRoles
 	return r, err
 }
 

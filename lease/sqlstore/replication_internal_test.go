@@ -78,3 +78,53 @@ func TestALiteralIsOneTextWhateverStandsInIt(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatMySQLSaysOfItsReplicationIsNeverTakenForBetterThanItIs(t *testing.T) {
+	durable := func(more ...string) map[string]string {
+		set := map[string]string{"log_bin": "ON", "sync_binlog": "1", "innodb_flush_log_at_trx_commit": "1"}
+		for i := 0; i < len(more); i += 2 {
+			set[more[i]] = more[i+1]
+		}
+		return set
+	}
+	semi := func(more ...string) map[string]string {
+		const name = "rpl_semi_sync_source_"
+		return durable(append([]string{name + "enabled", "ON", name + "timeout", "604800000", name + "wait_no_replica", "ON", name + "wait_point", "AFTER_SYNC",
+			name + "wait_for_replica_count", "1"}, more...)...)
+	}
+	acknowledged := map[string]string{"Rpl_semi_sync_source_status": "ON", "Rpl_semi_sync_source_clients": "1"}
+	group := func(consistency string) map[string]string {
+		return durable("group_replication_group_name", "g", "group_replication_consistency", consistency)
+	}
+	for name, c := range map[string]struct {
+		facts mysqlCopies
+		want  Copies
+		raise string // part of what would raise it
+	}{
+		"no binary log":                {mysqlCopies{set: durable("log_bin", "OFF")}, CopiesNone, ""},
+		"nobody reads the log":         {mysqlCopies{set: durable()}, CopiesUnknown, "replication = none"},
+		"hidden":                       {mysqlCopies{set: durable(), hidden: true, role: "agents@%"}, CopiesUnknown, "GRANT PROCESS ON *.* TO `agents`@`%`"},
+		"replicas":                     {mysqlCopies{set: durable(), replicas: 2}, CopiesAsynchronous, "semi-synchronously"},
+		"the last second":              {mysqlCopies{set: durable("log_bin", "OFF", "innodb_flush_log_at_trx_commit", "2")}, CopiesAsynchronous, "innodb_flush_log_at_trx_commit"},
+		"nothing is known":             {mysqlCopies{}, CopiesAsynchronous, "innodb_flush_log_at_trx_commit"},
+		"the log is not synced":        {mysqlCopies{set: semi("sync_binlog", "0"), state: acknowledged}, CopiesAsynchronous, "sync_binlog"},
+		"semi-synchronous":             {mysqlCopies{set: semi(), state: acknowledged}, CopiesSynchronous, ""},
+		"it has given up":              {mysqlCopies{set: semi(), state: map[string]string{"Rpl_semi_sync_source_status": "OFF"}}, CopiesDegraded, "bring"},
+		"no replica acknowledges":      {mysqlCopies{set: semi(), state: map[string]string{"Rpl_semi_sync_source_status": "ON", "Rpl_semi_sync_source_clients": "0"}}, CopiesDegraded, "bring"},
+		"one of two acknowledges":      {mysqlCopies{set: semi("rpl_semi_sync_source_wait_for_replica_count", "2"), state: acknowledged}, CopiesDegraded, "bring"},
+		"it gives up soon":             {mysqlCopies{set: semi("rpl_semi_sync_source_timeout", "10000"), state: acknowledged}, CopiesAsynchronous, "timeout = 604800000"},
+		"a time-out that is no number": {mysqlCopies{set: semi("rpl_semi_sync_source_timeout", ""), state: acknowledged}, CopiesAsynchronous, "timeout"},
+		"it does not wait alone":       {mysqlCopies{set: semi("rpl_semi_sync_source_wait_no_replica", "OFF"), state: acknowledged}, CopiesAsynchronous, "wait_no_replica"},
+		"others see it before":         {mysqlCopies{set: semi("rpl_semi_sync_source_wait_point", "AFTER_COMMIT"), state: acknowledged}, CopiesAsynchronous, "AFTER_SYNC"},
+		"a group":                      {mysqlCopies{set: group("BEFORE_ON_PRIMARY_FAILOVER"), members: 3, online: 2}, CopiesSynchronous, ""},
+		"a group of one":               {mysqlCopies{set: group("BEFORE_ON_PRIMARY_FAILOVER"), members: 1, online: 1}, CopiesDegraded, "members"},
+		"half a group":                 {mysqlCopies{set: group("AFTER"), members: 4, online: 2}, CopiesDegraded, "members"},
+		"a group that answers early":   {mysqlCopies{set: group("EVENTUAL"), members: 3, online: 3}, CopiesAsynchronous, "BEFORE_ON_PRIMARY_FAILOVER"},
+		"a group that is hidden":       {mysqlCopies{set: group("AFTER"), role: "a@h"}, CopiesUnknown, "replication_group_members TO `a`@`h`"},
+	} {
+		r := c.facts.judge()
+		if r.Copies != c.want || r.Text == "" || r.Asserted || (c.raise == "") != (r.Raise == "") || !strings.Contains(r.Raise, c.raise) {
+			t.Errorf("%s: %+v, want %s and a way that says %q", name, r, c.want, c.raise)
+		}
+	}
+}

@@ -85,8 +85,8 @@
 // nil none of their sessions is left and none is coming:
 // their login is taken, the transactions that a login could still hide in
 // are waited for, and sessions are ended until there are none. It does not keep a superuser
-// out, and no transaction that was prepared before from being committed by one. SQLite knows no roles, and
-// SQL Server and Oracle are not fenced in.
+// out, and no transaction that was prepared before from being committed by one. SQLite knows no roles. In
+// SQL Server and Oracle nobody is locked out: how they show a login that is under way cannot be found out without one.
 //
 // # Times
 //

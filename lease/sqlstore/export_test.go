@@ -22,6 +22,9 @@ func Spelled(dialect string) string {
 func spellSQLServer(add func(name, text string)) {
 	add("opening", strings.Replace(sqlserverOpening(time.Millisecond), "LOCK_TIMEOUT 1;", "LOCK_TIMEOUT 0;", 1))
 	add("survey", sqlserverSurvey(DefaultTablePrefix))
+	add("replicationPlace", sqlserverPlace)
+	add("replicationMirrors", sqlserverMirrors)
+	add("replicationGroup", sqlserverGroup)
 	add("schemaLock", sqlserverSchemaLock(DefaultTablePrefix))
 	s := sqlserverStatements(DefaultTablePrefix)
 	for i, text := range s.create {
@@ -52,6 +55,9 @@ func spellOracle(add func(name, text string)) {
 	add("place", oraclePlace)
 	add("probe", oracleProbe)
 	add("survey", oracleSurvey(DefaultTablePrefix))
+	add("replicationProtection", oracleProtection)
+	add("replicationStandbys", oracleStandbys)
+	add("replicationMe", oracleMe)
 	add("number", oracleNumber(DefaultTablePrefix))
 	s := oracleStatements(DefaultTablePrefix)
 	for i, text := range s.create {

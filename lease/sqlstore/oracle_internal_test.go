@@ -38,6 +38,8 @@ type fakeOracle struct {
 	partial bool
 	role    string
 	charset string
+	// protection are the mode and the level, standbys how many there are and how many have all; nobody may see them without.
+	protection, standbys []any
 
 	mu   sync.Mutex // guards all below
 	hung chan struct{}
@@ -206,6 +208,16 @@ func (c *fakeConn) run(ctx context.Context, text string, named []driver.NamedVal
 			return ledger.Answer{}, &network.OracleError{ErrCode: 942}
 		}
 		return row("1")
+	case "replicationProtection", "replicationStandbys":
+		if c.db.protection == nil {
+			return ledger.Answer{}, &network.OracleError{ErrCode: 942}
+		}
+		if name == "replicationStandbys" {
+			return row(c.db.standbys...)
+		}
+		return row(append(c.db.protection[:2:2], "HOTCOLD")...)
+	case "replicationMe":
+		return row("HOTCOLD")
 	case "survey":
 		return c.db.tables()
 	}
@@ -410,5 +422,22 @@ func TestTheBoardOnOracleKeepsEmptyText(t *testing.T) {
 	instances, err := db.Instances(t.Context(), "node")
 	if err != nil || len(instances) != 1 || instances[0].Machine != "" {
 		t.Fatalf("instances %+v (%v)", instances, err)
+	}
+}
+
+func TestHowOracleIsReplicatedIsAsked(t *testing.T) {
+	for name, c := range map[string]struct {
+		protection, standbys []any
+		want                 Copies
+	}{
+		"hidden":      {nil, nil, CopiesUnknown},
+		"one":         {[]any{"MAXIMUM PERFORMANCE", "MAXIMUM PERFORMANCE"}, []any{"0", "0"}, CopiesNone},
+		"synchronous": {[]any{"MAXIMUM PROTECTION", "MAXIMUM PROTECTION"}, []any{"2", "1"}, CopiesSynchronous},
+	} {
+		f := newFakeOracle(t)
+		f.protection, f.standbys = c.protection, c.standbys
+		if r, err := f.open().Replication(t.Context()); err != nil || r.Copies != c.want || !r.NoRoles {
+			t.Errorf("%s: %+v (%v), want %s", name, r, err, c.want)
+		}
 	}
 }

@@ -128,3 +128,53 @@ func TestWhatMySQLSaysOfItsReplicationIsNeverTakenForBetterThanItIs(t *testing.T
 		}
 	}
 }
+
+func TestWhatSQLServerSaysOfItsReplicationIsNeverTakenForBetterThanItIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		facts sqlserverCopies
+		want  Copies
+		raise string // part of what would raise it
+	}{
+		"one server":             {sqlserverCopies{edition: 3}, CopiesNone, ""},
+		"a secondary in sync":    {sqlserverCopies{edition: 3, grouped: true, required: 1, others: 2, inSync: 1}, CopiesSynchronous, ""},
+		"too few in sync":        {sqlserverCopies{edition: 3, grouped: true, required: 2, others: 2, inSync: 1}, CopiesDegraded, "bring"},
+		"it may go on alone":     {sqlserverCopies{edition: 3, grouped: true, group: "g]", others: 2, inSync: 2}, CopiesAsynchronous, "GROUP [g]]] SET (REQUIRED_"},
+		"the version is old":     {sqlserverCopies{edition: 3, grouped: true, old: true}, CopiesAsynchronous, "2017"},
+		"hidden from this login": {sqlserverCopies{edition: 3, grouped: true, hidden: true, login: "agents"}, CopiesUnknown, "VIEW SERVER STATE, VIEW ANY DEFINITION TO [agents]"},
+		"mirrored":               {sqlserverCopies{edition: 2, mirrored: true}, CopiesAsynchronous, "availability group"},
+		"not durable":            {sqlserverCopies{edition: 3, delayed: "FORCED"}, CopiesAsynchronous, "DELAYED_DURABILITY"},
+		"Azure SQL Database":     {sqlserverCopies{edition: 5}, CopiesUnknown, "hotcold.database.replication"},
+		"Managed Instance":       {sqlserverCopies{edition: 8, grouped: true, required: 1, inSync: 1}, CopiesUnknown, "hotcold.database.replication"},
+		"nothing is known":       {sqlserverCopies{}, CopiesUnknown, "hotcold.database.replication"},
+	} {
+		r := c.facts.judge()
+		if r.Copies != c.want || r.Text == "" || r.Asserted || (c.raise == "") != (r.Raise == "") || !strings.Contains(r.Raise, c.raise) {
+			t.Errorf("%s: %+v, want %s and a way that says %q", name, r, c.want, c.raise)
+		}
+	}
+}
+
+func TestWhatOracleSaysOfItsReplicationIsNeverTakenForBetterThanItIs(t *testing.T) {
+	const protection, availability, performance = "MAXIMUM PROTECTION", "MAXIMUM AVAILABILITY", "MAXIMUM PERFORMANCE"
+	for name, c := range map[string]struct {
+		facts oracleCopies
+		want  Copies
+		raise string // part of what would raise it
+	}{
+		"one database":                {oracleCopies{mode: performance, level: performance}, CopiesNone, ""},
+		"a standby that has all":      {oracleCopies{mode: protection, level: protection, standbys: 1, inSync: 1}, CopiesSynchronous, ""},
+		"a standby that has not":      {oracleCopies{mode: protection, level: protection, standbys: 1}, CopiesDegraded, "bring"},
+		"protected on paper":          {oracleCopies{mode: protection, level: "UNPROTECTED", standbys: 1, inSync: 1}, CopiesDegraded, "bring"},
+		"it may go on alone":          {oracleCopies{mode: availability, level: availability, standbys: 1, inSync: 1}, CopiesAsynchronous, "MAXIMIZE PROTECTION"},
+		"it has gone on alone":        {oracleCopies{mode: availability, level: "RESYNCHRONIZATION", standbys: 1}, CopiesDegraded, "bring"},
+		"nothing is waited for":       {oracleCopies{mode: performance, level: performance, standbys: 1, inSync: 1}, CopiesAsynchronous, "MAXIMIZE PROTECTION"},
+		"hidden from this user":       {oracleCopies{hidden: true, user: "AGENTS"}, CopiesUnknown, "SYS.V_$ARCHIVE_DEST_STATUS TO AGENTS"},
+		"a mode that is not known":    {oracleCopies{mode: "ANOTHER", level: "ANOTHER"}, CopiesUnknown, "hotcold.database.replication"},
+		"a view without its contents": {oracleCopies{}, CopiesUnknown, "hotcold.database.replication"},
+	} {
+		r := c.facts.judge()
+		if r.Copies != c.want || r.Text == "" || r.Asserted || (c.raise == "") != (r.Raise == "") || !strings.Contains(r.Raise, c.raise) {
+			t.Errorf("%s: %+v, want %s and a way that says %q", name, r, c.want, c.raise)
+		}
+	}
+}

@@ -359,3 +359,34 @@ func TestAWrongSQLServerAddressIsRefusedWithoutShowingThePassword(t *testing.T) 
 		}
 	}
 }
+
+func TestHowSQLServerIsReplicatedIsAsked(t *testing.T) {
+	row := func(n int64, more ...any) tds.Prepared {
+		return tds.Prepared{Row: append([]any{n}, more...)}
+	}
+	failure := func(number int32) tds.Prepared {
+		return tds.Prepared{Failure: &tds.Failure{Number: number, Class: 14, Text: "as a test wants it"}}
+	}
+	for name, c := range map[string]struct {
+		place, mirrors, group tds.Prepared
+		want                  sqlstore.Copies
+	}{
+		"one server":   {row(3, int64(0), "DISABLED", "agents"), row(0), failure(50000), sqlstore.CopiesNone},
+		"mirrored":     {row(3, int64(0), "DISABLED", "agents"), row(1), failure(50000), sqlstore.CopiesAsynchronous},
+		"in sync":      {row(3, int64(1), "DISABLED", "agents"), row(0), row(1, int64(2), int64(1), "group"), sqlstore.CopiesSynchronous},
+		"degraded":     {row(3, int64(1), "DISABLED", "agents"), row(0), row(1, int64(2), int64(0), "group"), sqlstore.CopiesDegraded},
+		"not required": {row(3, int64(1), "DISABLED", "agents"), row(0), row(0, int64(2), int64(2), "group"), sqlstore.CopiesAsynchronous},
+		"2016":         {row(3, int64(1), "DISABLED", "agents"), row(0), failure(207), sqlstore.CopiesAsynchronous},
+		"denied":       {row(3, int64(1), "DISABLED", "agents"), row(0), failure(300), sqlstore.CopiesUnknown},
+		"Azure":        {row(5, int64(1), "DISABLED", "agents"), failure(208), failure(208), sqlstore.CopiesUnknown},
+	} {
+		server := tdsServer(t)
+		server.Prepare("replicationPlace", c.place)
+		server.Prepare("replicationMirrors", c.mirrors)
+		server.Prepare("replicationGroup", c.group)
+		r, err := over(t, server).Replication(t.Context())
+		if err != nil || r.Copies != c.want || !r.NoRoles {
+			t.Errorf("%s: %+v (%v), want %s", name, r, err, c.want)
+		}
+	}
+}

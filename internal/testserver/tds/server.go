@@ -46,6 +46,7 @@ type Server struct {
 	impatient bool          // held writes fail with 1222 at once
 	heard     map[string]int
 	revoked   map[string]bool // rights
+	prepared  map[string]Prepared
 	unknown   []string
 }
 
@@ -60,7 +61,7 @@ func New(t testing.TB, statements string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Ledger: l, t: t, listener: listener, conns: map[net.Conn]bool{}, edition: 3, version: "16.0.1000.6", delayed: "DISABLED", heard: map[string]int{}, revoked: map[string]bool{}}
+	s := &Server{Ledger: l, t: t, listener: listener, conns: map[net.Conn]bool{}, edition: 3, version: "16.0.1000.6", delayed: "DISABLED", heard: map[string]int{}, revoked: map[string]bool{}, prepared: map[string]Prepared{}}
 	s.wg.Go(s.accept)
 	t.Cleanup(s.close)
 	return s
@@ -208,6 +209,35 @@ func numbered(err error) Failure {
 		}
 	}
 	return Failure{50000, 16, err.Error()}
+}
+
+// Prepared is what a test wants a statement to be answered with: an error, or a row of
+// texts and int64s.
+type Prepared struct {
+	Failure *Failure
+	Row     []any
+}
+
+func (p Prepared) answer() ledger.Answer {
+	a := ledger.Answer{Rows: [][]any{p.Row}}
+	for _, value := range p.Row {
+		kind := ledger.Number
+		if _, text := value.(string); text {
+			kind = ledger.Text
+		}
+		a.Columns = append(a.Columns, kind)
+	}
+	return a
+}
+
+// Prepare has every statement of that name answered so.
+func (s *Server) Prepare(name string, p Prepared) { s.set(func() { s.prepared[name] = p }) }
+
+func (s *Server) preparedFor(name string) (Prepared, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, found := s.prepared[name]
+	return p, found
 }
 
 // described are the answers that are the server's own and not the ledger's.

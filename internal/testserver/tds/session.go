@@ -230,6 +230,12 @@ func (s *session) statement(text string, args []any, rpc bool) ([]byte, bool) {
 		s.pending = append(s.pending, name)
 		return answered(ledger.Answer{}, rpc), true
 	}
+	if p, found := s.server.preparedFor(name); found {
+		if p.Failure != nil {
+			return failed(*p.Failure, rpc), true
+		}
+		return answered(p.answer(), rpc), true
+	}
 	answer, own := s.server.described(name, text)
 	if !own {
 		answer, err = s.server.Run(ledgerName(name), args)

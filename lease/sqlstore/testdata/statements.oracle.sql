@@ -10,6 +10,15 @@ SELECT TO_CHAR(dbid) FROM v$database
 -- name: survey
 SELECT LOWER(t.table_name) FROM all_tables t WHERE t.owner = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND t.table_name IN (UPPER('hotcold_lease'), UPPER('hotcold_instance'), UPPER('hotcold_event'), UPPER('hotcold_request'), UPPER('hotcold_meta'))
 
+-- name: replicationProtection
+SELECT d.protection_mode, d.protection_level, SYS_CONTEXT('USERENV', 'SESSION_USER') FROM v$database d
+
+-- name: replicationStandbys
+SELECT TO_CHAR(COUNT(*)), TO_CHAR(COALESCE(SUM(CASE WHEN a.synchronized = 'YES' THEN 1 ELSE 0 END), 0)) FROM v$archive_dest_status a WHERE a.type NOT IN ('LOCAL', 'CROSS-INSTANCE') AND a.status <> 'INACTIVE'
+
+-- name: replicationMe
+SELECT SYS_CONTEXT('USERENV', 'SESSION_USER') FROM dual
+
 -- name: number
 SELECT TO_CHAR(hotcold_number.NEXTVAL) FROM DUAL
 

@@ -4,6 +4,15 @@ SET XACT_ABORT ON; SET NOCOUNT OFF; SET IMPLICIT_TRANSACTIONS OFF; SET ANSI_NULL
 -- name: survey
 SELECT t.name, t.wanted, CONVERT(bit, CASE WHEN OBJECT_ID(t.name, N'U') IS NULL THEN 0 ELSE 1 END), CONVERT(bit, COALESCE(HAS_PERMS_BY_NAME(t.name, N'OBJECT', t.wanted), 0)) FROM (VALUES (N'hotcold_lease', N'SELECT'), (N'hotcold_lease', N'INSERT'), (N'hotcold_lease', N'UPDATE'), (N'hotcold_instance', N'SELECT'), (N'hotcold_instance', N'INSERT'), (N'hotcold_instance', N'UPDATE'), (N'hotcold_instance', N'DELETE'), (N'hotcold_event', N'SELECT'), (N'hotcold_event', N'INSERT'), (N'hotcold_event', N'DELETE'), (N'hotcold_request', N'SELECT'), (N'hotcold_request', N'INSERT'), (N'hotcold_request', N'UPDATE'), (N'hotcold_request', N'DELETE'), (N'hotcold_meta', N'SELECT'), (N'hotcold_meta', N'INSERT'), (N'hotcold_meta', N'UPDATE')) AS t(name, wanted)
 
+-- name: replicationPlace
+SELECT CONVERT(bigint, SERVERPROPERTY('EngineEdition')), CONVERT(bigint, CASE WHEN d.replica_id IS NULL THEN 0 ELSE 1 END), d.delayed_durability_desc, SUSER_SNAME() FROM sys.databases AS d WHERE d.database_id = DB_ID()
+
+-- name: replicationMirrors
+SELECT CONVERT(bigint, COUNT(*)) FROM sys.database_mirroring WHERE database_id = DB_ID() AND mirroring_guid IS NOT NULL
+
+-- name: replicationGroup
+SELECT CONVERT(bigint, g.required_synchronized_secondaries_to_commit), CONVERT(bigint, COUNT(*)), CONVERT(bigint, SUM(CASE WHEN r.availability_mode = 1 AND s.connected_state = 1 AND b.synchronization_state = 2 AND b.is_suspended = 0 AND b.is_commit_participant = 1 THEN 1 ELSE 0 END)), MAX(g.name) FROM sys.databases AS d JOIN sys.availability_replicas AS me ON me.replica_id = d.replica_id JOIN sys.availability_groups AS g ON g.group_id = me.group_id JOIN sys.availability_replicas AS r ON r.group_id = g.group_id AND r.replica_id <> me.replica_id LEFT JOIN sys.dm_hadr_availability_replica_states AS s ON s.replica_id = r.replica_id LEFT JOIN sys.dm_hadr_database_replica_states AS b ON b.replica_id = r.replica_id AND b.group_database_id = d.group_database_id WHERE d.database_id = DB_ID() GROUP BY g.required_synchronized_secondaries_to_commit
+
 -- name: schemaLock
 DECLARE @got int; EXEC @got = sp_getapplock @Resource = N'hotcold_schema', @LockMode = 'Exclusive', @LockOwner = 'Transaction'; IF @got < 0 THROW 51000, 'another session makes the tables of hotcold', 1
 

@@ -59,8 +59,8 @@ type locks interface {
 }
 
 var (
-	// ErrNoRoles means that a database cannot lock anybody out.
-	ErrNoRoles = errors.New("this database knows no roles: fencing in the database is not possible in it")
+	// ErrNoRoles means that nobody can be locked out of a database: it knows no roles, or hotcold cannot do it there.
+	ErrNoRoles = errors.New("nobody can be locked out of this database: fencing is not possible in it")
 	// ErrSessionsLeft means that sessions of a role that has lost its login did not end in time.
 	ErrSessionsLeft = errors.New("sessions of another machine's node are still there")
 )

@@ -18,7 +18,7 @@ const (
 		" 'rpl_semi_sync_source_wait_for_replica_count', 'rpl_semi_sync_master_wait_for_slave_count')"
 	mysqlReplicationStatus = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Rpl_semi_sync_master_status', 'Rpl_semi_sync_master_clients'," +
 		" 'Rpl_semi_sync_source_status', 'Rpl_semi_sync_source_clients')"
-	// mysqlReplicas counts those who read the binary log, and mysqldumps of it among them.
+	// mysqlReplicas counts those who read the binary log, a mysqlbinlog that does among them.
 	mysqlReplicas = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'"
 	// mysqlMembers are those of a group; the view belongs to MySQL alone.
 	mysqlMembers = "SELECT COUNT(*), COALESCE(SUM(MEMBER_STATE = 'ONLINE'), 0) FROM performance_schema.replication_group_members"

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Brings what the tests need: a C compiler (for the race detector), PostgreSQL, MariaDB,
-# etcd, Java, the ActiveMQ Artemis broker and the reference implementation of HOCON.
+# etcd, Java, the ActiveMQ Artemis broker, the reference implementation of HOCON and the
+# JDBC drivers.
 # Quick when all is there; safe to run again and from several places at once.
 #
 # On Debian and Ubuntu, as root or with sudo that asks nothing, it installs the
-# packages. Elsewhere it says what is missing and goes on. The last two come from
+# packages. Elsewhere it says what is missing and goes on. The last three come from
 # Maven Central, or from the mirror that the settings of mvn name, into a folder of
 # this checkout.
 #
-#   HOTCOLD_CACHE   folder for these two (default: .cache in the checkout)
+#   HOTCOLD_CACHE   folder for these (default: .cache in the checkout)
 #
 # Exit code: 0 when all is there, 1 when something is missing.
 set -euo pipefail
@@ -25,6 +26,16 @@ readonly artemis_sha512=270a00dc3028fb3b93c6aa09aa3e40fbe76015029e5308e0aac24158
 # The release that a Corda node has, and that internal/testserver looks for.
 readonly hocon_version=1.3.4
 readonly hocon_sha512=377e906a74a942d1b8865606234ac671a6d3ae476462c084aaa9e0b3d893c2a4a0421358d4bcb54919e3d906a887837e8356f07571b3c564d5cdad02b5393a68
+
+# The JDBC drivers that internal/testserver looks for: artifact, file and SHA-512.
+readonly jdbc_drivers=(
+	'org.postgresql:postgresql:42.7.4 postgresql-42.7.4.jar 1e7ce2040145a8b2e48e6c33fb6954aabf1afa21b1bad9f39465ad508570f22424e31a897f46eb92b28b99ade89d5068214dd400dd473f440d694520e06da796'
+	'org.mariadb.jdbc:mariadb-java-client:2.7.12 mariadb-java-client-2.7.12.jar 2ce68980c5d23026116d2d5fd7cafa03d5bfa2403957665d95168706140635dcc3c96f259a3fc2a8fbb3180bc39fd39dcedcb266b33e51891cbce5f153b83cfa'
+	'org.mariadb.jdbc:mariadb-java-client:3.5.1 mariadb-java-client-3.5.1.jar 9dcde4df3ff8f7039bcea39bb99fa4d2e8e0c555a2ae28aa7c56d6df2f86efa01f5b65177512e024f23ff43c48750ff97ba5f69be642b808b51840f3cac4fec4'
+	'com.mysql:mysql-connector-j:9.1.0 mysql-connector-j-9.1.0.jar f6bc45a0beedd51ee4561aa5043d5631117466eb038a400883cc1fdafe398508911e176e03734d731b197976f8f8059573eeddeb14c1d533e91c0a8079c32ab7'
+	'com.microsoft.sqlserver:mssql-jdbc:12.8.1.jre11 mssql-jdbc-12.8.1.jre11.jar b5bca144f5150b9be01ba165b8561b7ce1cf4c0a63c8873f82d904102737fa8a8dc5fd7e2a275b6fcc36ae0ebb898664ecf3ab5661d98a6267abc923b7d6862a'
+	'com.oracle.database.jdbc:ojdbc11:23.6.0.24.10 ojdbc11-23.6.0.24.10.jar fd7e20d200fc9436c1d58ca072d1d4b83ae4bc1bb8005b3343eeb0a1f7caca8926a3b6cefb22d9eb3a8b6f40e341425e1463516816c448849b859c95d9942a87'
+)
 
 missing=()
 
@@ -113,7 +124,7 @@ need_packages() {
 	has_etcd || { needed+=(etcd-server etcd-client) && names+=("etcd (etcd, etcdctl)"); }
 	# The compiler too: the tests ask the reference implementation by a source file.
 	{ has java && has javac; } || { needed+=(java) && names+=("Java 17 or newer (java, javac)"); }
-	{ has_artemis && has_hocon; } || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker and the reference implementation of HOCON"); }
+	{ has_artemis && has_hocon && has_jdbc; } || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker, the reference implementation of HOCON and the JDBC drivers"); }
 	[[ ${#needed[@]} -eq 0 ]] && return
 	if ! can_install; then
 		missing+=("${names[@]}")
@@ -189,26 +200,43 @@ readonly hocon_jar=config-$hocon_version.jar
 
 has_hocon() { [[ -e $cache/$hocon_jar ]]; }
 
-need_hocon() {
-	has_hocon && return
-	local artifact=com.typesafe:config:$hocon_version
+has_jdbc() {
+	local driver artifact file digest
+	for driver in "${jdbc_drivers[@]}"; do
+		read -r artifact file digest <<<"$driver"
+		[[ -e $cache/$file ]] || return 1
+	done
+}
+
+# One file of Maven Central, which appears under its name only when it is verified.
+need_jar() {
+	local what=$1 artifact=$2 file=$3 digest=$4 work
+	[[ -e $cache/$file ]] && return
 	mkdir -p "$cache"
-	local work
 	work=$(mktemp -d "$cache/.fetch-XXXXXX")
 	say "fetching $artifact"
 	if ! fetch "$artifact" "$work"; then
-		missing+=("the reference implementation of HOCON ($artifact)")
-	elif ! echo "$hocon_sha512  $work/$hocon_jar" | sha512sum --check --quiet >&2; then
-		missing+=("the reference implementation of HOCON: what came as $artifact has another SHA-512")
+		missing+=("$what ($artifact)")
+	elif ! echo "$digest  $work/$file" | sha512sum --check --quiet >&2; then
+		missing+=("$what: what came as $artifact has another SHA-512")
 	else
-		mv -T "$work/$hocon_jar" "$cache/$hocon_jar"
+		mv -T "$work/$file" "$cache/$file"
 	fi
 	rm -rf "$work"
 }
 
+need_jdbc() {
+	local driver artifact file digest
+	for driver in "${jdbc_drivers[@]}"; do
+		read -r artifact file digest <<<"$driver"
+		need_jar "a JDBC driver" "$artifact" "$file" "$digest"
+	done
+}
+
 need_packages
 need_artemis
-need_hocon
+need_jar "the reference implementation of HOCON" "com.typesafe:config:$hocon_version" "$hocon_jar" "$hocon_sha512"
+need_jdbc
 if [[ ${#missing[@]} -gt 0 ]]; then
 	for what in "${missing[@]}"; do
 		say "missing: $what"

@@ -38,6 +38,13 @@ func TestTestsRunTheBrokerThatTheScriptFetches(t *testing.T) {
 	if len(found) != 2 || found[1] != testserver.HOCONVersion {
 		t.Errorf("scripts/test-deps.sh fetches %q, internal/testserver looks for %q", found, testserver.HOCONVersion)
 	}
+	var jars []string
+	for _, line := range regexp.MustCompile(`(?m)^\t'\S+:\S+:\S+ (\S+\.jar) [0-9a-f]{128}'$`).FindAllStringSubmatch(script, -1) {
+		jars = append(jars, line[1])
+	}
+	if drivers := slices.Sorted(maps.Values(testserver.JDBCDrivers())); !slices.Equal(slices.Sorted(slices.Values(jars)), drivers) {
+		t.Errorf("scripts/test-deps.sh fetches %q, internal/testserver looks for %q", jars, drivers)
+	}
 }
 
 // directDependencies returns the modules that go.mod requires without "// indirect".

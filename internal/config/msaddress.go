@@ -33,6 +33,7 @@ var (
 	errAddressPair     = errors.New("a property has no =; a value that holds ; wants braces, {a;b}")
 	errAddressIntent   = errors.New("applicationIntent=ReadOnly leads to a replica that takes no writes; the lease wants ReadWrite")
 	errAddressPartner  = errors.New("failoverPartner needs databaseName")
+	errAddressServer   = errors.New("the driver reads no IPv6 address and no port without a host before the first ;; want the properties serverName and portNumber")
 	errAddressInstance = errors.New("the name of an instance wants letters, digits, $, # and _")
 )
 
@@ -45,6 +46,9 @@ func parseJDBCSQLServer(text string) (msAddress, error) {
 		return a, errors.New("want jdbc:sqlserver:// at its beginning")
 	}
 	server, properties, _ := strings.Cut(rest, ";")
+	if strings.ContainsAny(server, "[]") || strings.HasPrefix(server, ":") {
+		return a, errAddressServer
+	}
 	if strings.ContainsAny(server, "@/?") {
 		return a, errors.New("only a host, an instance and a port stand before the first ;; the user and the database are properties")
 	}
@@ -80,7 +84,9 @@ func splitProperties(text string) (pairs [][2]string, err error) {
 			}
 		} else {
 			value, rest, _ = strings.Cut(rest, ";")
-			value = strings.TrimRight(value, " ")
+			if value = strings.TrimRight(value, " "); strings.Contains(value, "{") {
+				return nil, errAddressBrace
+			}
 		}
 		pairs = append(pairs, [2]string{strings.ToLower(strings.TrimSpace(name)), value})
 		text = rest
@@ -154,9 +160,11 @@ func (a *msAddress) takeInstance(name string) error {
 func (a *msAddress) takeJDBC(name, value string) error {
 	switch name {
 	case "server", "servername":
-		if a.host == "" {
-			return a.takeServer(value)
+		// It wins over the host before the first semicolon.
+		if strings.Count(value, ":") > 1 && !strings.ContainsAny(value, `[\`) {
+			value = "[" + value + "]"
 		}
+		return a.takeServer(value)
 	case "instancename":
 		return a.takeInstance(value)
 	case "port", "portnumber":
@@ -221,7 +229,7 @@ func (a *msAddress) takeWord(name, value string) error {
 	switch name {
 	case "encrypt":
 		word, found := map[string]string{
-			"true": "true", "mandatory": "true", "false": "false", "optional": "false", "no": "false", "strict": "strict", "disable": "disable",
+			"true": "true", "mandatory": "true", "false": "false", "optional": "false", "yes": "true", "no": "false", "strict": "strict", "disable": "disable",
 		}[strings.ToLower(value)]
 		if !found {
 			return errors.New("encrypt wants true, false or strict")

@@ -33,6 +33,11 @@ var (
 	errAddressForm     = errors.New("want the form jdbc:mysql://host:port,host:port/database, or the same with mariadb")
 	errMyAddressBrace  = errors.New("a host in braces wants the form address=(host=NAME)(port=NUMBER)")
 	errAddressTLS      = errors.New("tls is none of preferred, false, skip-verify, verify-ca and true")
+	errAddressNoHost   = errors.New("a host is missing")
+	errAddressUsers    = errors.New("a user stands before one of several hosts; set hotcold.database.user and password, or the user and the password of the data source")
+	errAddressHash     = errors.New("a # ends the address for the driver; write %23")
+	errAddressSpelling = errors.New("want user, password, useSSL, requireSSL, verifyServerCertificate and sslMode in these very letters, as the driver does")
+	errAddressBool     = errors.New("useSSL, requireSSL or verifyServerCertificate is neither true nor false")
 	errAddressSSLMode  = errors.New("sslMode is none of those that MySQL's and MariaDB's drivers know")
 )
 
@@ -52,7 +57,7 @@ func parseMyURL(text string) (myAddress, error) {
 	if strings.Contains(query, "@") {
 		return a, errAddressAt
 	}
-	if err := a.place(rest, url.PathUnescape, true); err != nil {
+	if err := a.place(rest, url.PathUnescape); err != nil {
 		return a, err
 	}
 	for key, value := range queryPairs(query) {
@@ -77,19 +82,25 @@ func parseMyURL(text string) (myAddress, error) {
 }
 
 // parseJDBCMySQL reads "jdbc:mysql:[mode:]//[user[:password]@]hosts/database[?parameters]" as MySQL Connector/J does.
-func parseJDBCMySQL(text string) (myAddress, error) { return parseMyJDBC(text, url.PathUnescape, true) }
-
-// parseJDBCMariaDB reads "jdbc:mariadb:[mode:]//hosts/database[?parameters]" as MariaDB Connector/J 2.7 does: nothing in it is
-// escaped, and no user stands before the hosts.
-func parseJDBCMariaDB(text string) (myAddress, error) {
-	return parseMyJDBC(text, func(s string) (string, error) { return s, nil }, false)
+// A user before the host wins over one in the parameters.
+func parseJDBCMySQL(text string) (myAddress, error) {
+	return parseMyJDBC(text, url.QueryUnescape, false)
 }
 
-func parseMyJDBC(text string, unescape func(string) (string, error), user bool) (myAddress, error) {
+// parseJDBCMariaDB reads "jdbc:mariadb:[mode:]//hosts/database[?parameters]" as MariaDB Connector/J does: nothing in it
+// is escaped, and no user stands before the hosts.
+func parseJDBCMariaDB(text string) (myAddress, error) {
+	return parseMyJDBC(text, func(s string) (string, error) { return s, nil }, true)
+}
+
+func parseMyJDBC(text string, unescape func(string) (string, error), mariadb bool) (myAddress, error) {
 	a := myAddress{params: map[string]string{}, jdbc: map[string]string{}}
 	scheme, rest, _ := strings.Cut(strings.TrimPrefix(text, "jdbc:"), ":")
 	if strings.HasSuffix(scheme, "+srv") {
 		return a, errAddressSRV
+	}
+	if !mariadb && strings.Contains(rest, "#") {
+		return a, errAddressHash
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	mode, place, found := strings.Cut(rest, "//")
@@ -104,10 +115,30 @@ func parseMyJDBC(text string, unescape func(string) (string, error), user bool) 
 	default:
 		return a, errAddressForm
 	}
-	if err := a.place(place, unescape, user); err != nil {
+	authority, _, _ := strings.Cut(place, "/")
+	switch hosts := strings.Split(authority, ","); {
+	case mariadb && strings.Contains(authority, "@"):
+		return a, errAddressAt
+	case strings.Contains(authority, "@") && len(hosts) > 1:
+		return a, errAddressUsers
+	case mariadb && authority != "" && slices.ContainsFunc(hosts, func(one string) bool { return one == "" || one[0] == ':' }):
+		return a, errAddressNoHost
+	case strings.Count(authority, "@") > 1:
+		return a, errAddressAt
+	case hasEmptyPort(authority):
+		return a, errAddressPort
+	}
+	if err := a.place(place, unescape); err != nil {
 		return a, err
 	}
+	user, password := a.user, a.password
 	for key, value := range queryPairs(query) {
+		if !mariadb {
+			key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		}
+		if otherSpelling(key, mariadb) {
+			return a, errAddressSpelling
+		}
 		value, err := unescape(value)
 		if err != nil {
 			return a, errAddressEscape
@@ -116,14 +147,33 @@ func parseMyJDBC(text string, unescape func(string) (string, error), user bool) 
 			return a, err
 		}
 	}
-	return a, a.secure(strings.HasPrefix(scheme, "mariadb"))
+	if user != "" {
+		a.user = user
+	}
+	if password != "" {
+		a.password = password
+	}
+	if mariadb {
+		return a, a.secureMariaDB()
+	}
+	return a, a.secureMySQL()
+}
+
+// otherSpelling tells a parameter that matters and that the driver, which knows it by other letters, would not see.
+func otherSpelling(key string, mariadb bool) bool {
+	if mariadb && strings.EqualFold(key, "useSSL") { // useSsl is as good
+		return false
+	}
+	return slices.ContainsFunc([]string{"user", "password", "useSSL", "requireSSL", "verifyServerCertificate", "sslMode"}, func(name string) bool {
+		return key != name && strings.EqualFold(key, name)
+	})
 }
 
 // place reads "[user[:password]@]hosts/database".
-func (a *myAddress) place(text string, unescape func(string) (string, error), user bool) error {
+func (a *myAddress) place(text string, unescape func(string) (string, error)) error {
 	authority, database, _ := strings.Cut(text, "/")
 	switch at := strings.LastIndex(authority, "@"); {
-	case strings.Contains(database, "@") || at >= 0 && !user:
+	case strings.Contains(database, "@"):
 		return errAddressAt
 	case strings.Contains(database, "/"):
 		return errAddressSlashes
@@ -187,7 +237,7 @@ func braced(authority string) (string, error) {
 	return strings.Join(hosts, ","), nil
 }
 
-// takeJDBC takes one parameter of a JDBC address. Both drivers take names in any case.
+// takeJDBC takes one parameter of a JDBC address.
 func (a *myAddress) takeJDBC(key, value string) error {
 	switch low := strings.ToLower(key); low {
 	case "user":
@@ -217,37 +267,79 @@ func (a *myAddress) takeJDBC(key, value string) error {
 	return nil
 }
 
-// secure translates what JDBC says of TLS. Where the address says nothing, TLS is used if the server has it.
-func (a *myAddress) secure(mariadb bool) error {
-	on := func(key string) bool { value, found := a.jdbc[key]; return found && !strings.EqualFold(value, "false") }
-	off := func(key string) bool { return strings.EqualFold(a.jdbc[key], "false") }
-	mode := ""
-	switch value := strings.ToLower(a.jdbc["sslmode"]); value {
-	case "":
-		switch {
-		case off("usessl") && !on("requiressl"):
-			mode = "false"
-		case mariadb && on("usessl") && on("trustservercertificate"):
-			mode = "skip-verify"
-		case mariadb && on("usessl") && on("disablesslhostnameverification"), on("verifyservercertificate"):
-			mode = "verify-ca"
-		case mariadb && on("usessl"):
-			mode = "true"
-		case on("requiressl"):
-			mode = "skip-verify"
+// sslModes are the words of sslMode, by what they mean for sqlstore.
+func sslModes() map[string]string {
+	return map[string]string{
+		"disabled": "false", "disable": "false", "preferred": "preferred", "required": "skip-verify", "trust": "skip-verify",
+		"verify_ca": "verify-ca", "verify-ca": "verify-ca", "verify_identity": "true", "verify-full": "true",
+	}
+}
+
+// secureMySQL translates what the address says of TLS as MySQL's driver does: sslMode wins over the older words.
+// Where it says nothing, TLS is used if the server has it.
+func (a *myAddress) secureMySQL() error {
+	is := map[string]bool{}
+	for _, key := range []string{"usessl", "requiressl", "verifyservercertificate"} {
+		switch value, said := a.jdbc[key]; strings.ToLower(value) {
+		case "true", "yes":
+			is[key] = true
+		case "false", "no":
+		default:
+			if said {
+				return errAddressBool
+			}
 		}
-	case "disabled", "disable":
-		mode = "false"
-	case "preferred":
-		mode = "preferred"
-	case "required", "trust":
-		mode = "skip-verify"
-	case "verify_ca", "verify-ca":
-		mode = "verify-ca"
-	case "verify_identity", "verify-full":
-		mode = "true"
-	default:
-		return errAddressSSLMode
+	}
+	_, said := a.jdbc["usessl"]
+	switch word, found := a.jdbc["sslmode"]; {
+	case found:
+		mode, known := sslModes()[strings.ToLower(word)]
+		if !known {
+			return errAddressSSLMode
+		}
+		a.params["tls"] = mode
+	case said && !is["usessl"]:
+		a.params["tls"] = "false"
+	case is["verifyservercertificate"]:
+		a.params["tls"] = "verify-ca"
+	case is["requiressl"]:
+		a.params["tls"] = "skip-verify"
+	}
+	return nil
+}
+
+// tlsStrength orders the words of the parameter tls.
+func tlsStrength(mode string) int {
+	return slices.Index([]string{"false", "", "preferred", "skip-verify", "verify-ca", "true"}, mode)
+}
+
+// secureMariaDB does the same for MariaDB's drivers. Release 2 knows the older words only and release 3 prefers
+// sslMode; which one the node has is not known, so the stricter of both readings holds.
+func (a *myAddress) secureMariaDB() error {
+	on := func(key string) bool {
+		value, found := a.jdbc[key]
+		return found && !strings.EqualFold(value, "false") && value != "0"
+	}
+	mode := ""
+	if word, found := a.jdbc["sslmode"]; found && word != "" {
+		var known bool
+		if mode, known = sslModes()[strings.ToLower(word)]; !known {
+			return errAddressSSLMode
+		}
+	}
+	older := ""
+	switch _, said := a.jdbc["usessl"]; {
+	case said && !on("usessl"):
+		older = "false"
+	case said && on("trustservercertificate"):
+		older = "skip-verify"
+	case said && on("disablesslhostnameverification"):
+		older = "verify-ca"
+	case said:
+		older = "true"
+	}
+	if older != "" && (mode == "" || tlsStrength(older) > tlsStrength(mode)) {
+		mode = older
 	}
 	if mode != "" {
 		a.params["tls"] = mode

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"maps"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,6 +19,8 @@ type oraAddress struct {
 	service, sid   string
 	user, password string
 	tls            bool
+	// alone is FAILOVER=off: one address is tried and no other.
+	alone bool
 	// ignored have no meaning for the lease and perhaps should have one.
 	ignored []string
 }
@@ -24,9 +28,13 @@ type oraAddress struct {
 var (
 	errOracleForm = errors.New("want jdbc:oracle:thin:@//host:port/service, jdbc:oracle:thin:@host:port:SID or oracle://host:port/service")
 	errOracleOCI  = errors.New("jdbc:oracle:oci: needs Oracle's client library, which hotcold does not use; want jdbc:oracle:thin")
-	errOracleTNS  = errors.New("hotcold reads no descriptors (DESCRIPTION) and no names of tnsnames.ora; " +
-		"set hotcold.database.url to oracle://host:port/service, with several hosts as host1:port,host2:port")
-	errOracleMode = errors.New("a server mode or an instance after the service is not read")
+	errOracleTNS  = errors.New("hotcold reads no names of tnsnames.ora; write what it says of the name, (DESCRIPTION=...), into the address, " +
+		"or set hotcold.database.url to oracle://host:port/service, with several hosts as host1:port,host2:port")
+	errOracleLogin = errors.New("a quote, a proxy user or a second @ stands in the user and the password; " +
+		"set the user and the password of the data source, or hotcold.database.user and password")
+	errOracleAlone   = errors.New("FAILOVER=off has the driver try one of the addresses only; leave out the others, or write FAILOVER=on")
+	errOracleService = errors.New("the service is missing")
+	errOracleMode    = errors.New("a server mode or an instance after the service is not read")
 )
 
 // parseJDBCOracle reads the addresses of Oracle's thin driver that name hosts.
@@ -38,31 +46,81 @@ func parseJDBCOracle(text string) (oraAddress, error) {
 		}
 		return oraAddress{}, errOracleForm
 	}
-	at := strings.LastIndex(rest, "@")
-	if at < 0 {
+	before, place, found := strings.Cut(rest, "@")
+	if !found {
 		return oraAddress{}, errOracleForm
 	}
 	var a oraAddress
-	a.user, a.password, _ = strings.Cut(rest[:at], "/")
-	place := rest[at+1:]
-	if strings.ContainsAny(place, "()") {
-		return a, errOracleTNS
+	a.user, a.password, _ = strings.Cut(before, "/")
+	if strings.ContainsAny(before, `"[`) || before != "" && strings.Count(before, "/") != 1 || strings.Contains(place, "@") {
+		return a, errOracleLogin
 	}
-	if protocol, after, found := strings.Cut(place, "://"); found {
-		if protocol != "tcp" && protocol != "tcps" {
-			return a, errOracleForm
+	if place = strings.TrimSpace(place); strings.HasPrefix(place, "(") {
+		return a, a.takeDescriptor(place)
+	}
+	return a, a.takeEasy(place)
+}
+
+// easyPattern is how an Easy Connect address begins.
+var easyPattern = regexp.MustCompile(`^(?:(tcps?):)?(//)?`)
+
+// serviceName is what a service or a SID may be called.
+var serviceName = regexp.MustCompile(`^[A-Za-z0-9_.$#-]*$`)
+
+// takeEasy reads "[tcps:][//]host[,host][:port][,host:port]/service[?options]" and "host:port:SID". A host without a
+// port has that of the next one that has it.
+func (a *oraAddress) takeEasy(place string) error {
+	begin := easyPattern.FindStringSubmatch(place)
+	place = place[len(begin[0]):]
+	if begin[1] != "" && begin[2] == "" {
+		return errOracleForm
+	}
+	a.tls = begin[1] == "tcps"
+	place, query, _ := strings.Cut(place, "?")
+	for key, value := range queryPairs(query) {
+		if err := a.takeOption(key, value); err != nil {
+			return err
 		}
-		a.tls, place = protocol == "tcps", "//"+after
 	}
-	// host:port:SID has no slash.
-	if parts := strings.Split(place, ":"); len(parts) == 3 && !strings.Contains(place, "/") {
-		a.sid, place = parts[2], parts[0]+":"+parts[1]
-		return a, a.takePlace(place + "/")
+	hosts, service, found := strings.Cut(place, "/")
+	if !found {
+		// host:port:SID has no slash, and one host.
+		parts := strings.Split(hosts, ":")
+		if len(parts) != 3 || parts[2] == "" || strings.ContainsAny(hosts, ",[") || begin[0] != "" {
+			return errOracleTNS // a name of tnsnames.ora
+		}
+		a.sid, hosts = parts[2], parts[0]+":"+parts[1]
 	}
-	if !strings.Contains(strings.TrimPrefix(place, "//"), "/") {
-		return a, errOracleTNS // a name of tnsnames.ora
+	if strings.ContainsAny(service, "/:") {
+		return errOracleMode
 	}
-	return a, a.takePlace(strings.TrimPrefix(place, "//"))
+	if hasEmptyPort(hosts) {
+		return errAddressPort
+	}
+	list := strings.Split(hosts, ",")
+	for i := len(list) - 2; i >= 0; i-- {
+		if next := list[i+1]; !hasPort(list[i]) && hasPort(next) {
+			list[i] += next[strings.LastIndex(next, ":"):]
+		}
+	}
+	if slices.ContainsFunc(list, func(one string) bool { return one == "" || one[0] == ':' }) {
+		return errAddressNoHost
+	}
+	if err := a.takeHosts(strings.Join(list, ","), service); err != nil {
+		return err
+	}
+	return a.finish()
+}
+
+// finish looks at what was read from a JDBC address as a whole.
+func (a *oraAddress) finish() error {
+	switch {
+	case a.alone && len(a.hosts) > 1:
+		return errOracleAlone
+	case !serviceName.MatchString(a.service + a.sid):
+		return errOracleForm
+	}
+	return nil
 }
 
 // parseOracleURL reads "oracle://[user[:password]@]host[:port][,host[:port]]/service[?ssl=true]".
@@ -88,20 +146,12 @@ func parseOracleURL(text string) (oraAddress, error) {
 	return a, a.takePlace(rest)
 }
 
-// takePlace reads "hosts/service[?parameters]".
+// takePlace reads "hosts/service[?parameters]" of hotcold's own addresses.
 func (a *oraAddress) takePlace(text string) error {
 	text, query, _ := strings.Cut(text, "?")
 	hosts, service, _ := strings.Cut(text, "/")
 	if strings.ContainsAny(service, "/:") {
 		return errOracleMode
-	}
-	var err error
-	if a.hosts, err = parseHosts(hosts, oraDefaultPort); err != nil {
-		return err
-	}
-	a.service = service
-	if a.service == "" && a.sid == "" {
-		return errors.New("the service is missing")
 	}
 	for key, value := range queryPairs(query) {
 		switch strings.ToLower(key) {
@@ -110,6 +160,17 @@ func (a *oraAddress) takePlace(text string) error {
 		default:
 			a.ignored = append(a.ignored, unknownParam)
 		}
+	}
+	return a.takeHosts(hosts, service)
+}
+
+// takeHosts takes the hosts, and the service unless there is a SID.
+func (a *oraAddress) takeHosts(hosts, service string) (err error) {
+	if a.hosts, err = parseHosts(hosts, oraDefaultPort); err != nil {
+		return err
+	}
+	if a.service = service; a.service == "" && a.sid == "" {
+		return errOracleService
 	}
 	return nil
 }

@@ -12,14 +12,14 @@ func TestAddressesOfOracleAreReadAsItsThinDriverReadsThem(t *testing.T) {
 		{"jdbc:oracle:thin:@//h:1522/svc", `[h:1522] "svc" "" "" "" false []`},
 		{"jdbc:oracle:thin:@h/svc", `[h:1521] "svc" "" "" "" false []`},
 		{"jdbc:oracle:thin:@h:1522:ORCL", `[h:1522] "" "ORCL" "" "" false []`},
-		{"jdbc:oracle:thin:u/p@ss@h:1522/svc", `[h:1522] "svc" "" "u" "p@ss" false []`},
-		{"jdbc:oracle:thin:@tcps://h1,h2:1523/svc", `[h1:1521 h2:1523] "svc" "" "" "" true []`},
+		{"jdbc:oracle:thin:u/p@ss@h:1522/svc", "fault: " + errOracleLogin.Error()},
+		{"jdbc:oracle:thin:@tcps://h1,h2:1523/svc", `[h1:1523 h2:1523] "svc" "" "" "" true []`},
 		{"oracle://u:p%2Fq@h1:1,h2/svc?ssl=true&x=y", `[h1:1 h2:1521] "svc" "" "u" "p/q" true [one that is not known]`},
-		{"jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(HOST=h)))", "fault: " + errOracleTNS.Error()},
+		{"jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(HOST=h)))", "fault: " + errDescriptorForm.Error()},
 		{"jdbc:oracle:thin:@alias", "fault: " + errOracleTNS.Error()},
 		{"jdbc:oracle:oci:@h/svc", "fault: " + errOracleOCI.Error()},
 		{"jdbc:oracle:thin:@h:x/svc", "fault: " + errAddressPort.Error()},
-		{"jdbc:oracle:thin:@h/svc:dedicated", "fault: " + errOracleMode.Error()},
+		{"jdbc:oracle:thin:@h/svc:shared", "fault: " + errOracleMode.Error()},
 		{"oracle://h", "fault: the service is missing"},
 	} {
 		parse := parseOracleURL

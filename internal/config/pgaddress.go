@@ -24,6 +24,8 @@ type pgAddress struct {
 	params map[string]string
 	// ignored are parameters that have no meaning for the lease and perhaps should have one.
 	ignored []string
+	// ssl is the parameter of that name; an sslmode beside it wins.
+	ssl bool
 }
 
 // unknownParam stands for the name of a parameter that nobody knows. The name itself is not shown: it may be the
@@ -38,6 +40,9 @@ var (
 	errAddressBracket = errors.New("an IPv6 address wants brackets, [::1]")
 	errAddressAt      = errors.New("an @ stands after the hosts; in a user or password write / as %2F, ? as %3F, @ as %40")
 	errAddressHost    = errors.New("a host has characters that no host name has")
+	errAddressForms   = errors.New("want jdbc:postgresql://host:port,host:port/database (the / after the hosts is needed, with or without a name) or jdbc:postgresql:database")
+	errAddressPGHost  = errors.New("PGHOST, PGPORT and PGDBNAME are not read as parameters; write the hosts and the database before the ?")
+	errAddressPGMode  = errors.New("sslmode is none of disable, allow, prefer, require, verify-ca and verify-full")
 )
 
 // hostName is what a name or an address of a server may look like.
@@ -46,9 +51,13 @@ var hostName = regexp.MustCompile(`^[A-Za-z0-9._-]+$|^[0-9A-Fa-f:.]+$`)
 // paramName is what a setting of PostgreSQL may be called.
 var paramName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// parseJDBCPostgres reads "jdbc:postgresql:[//hosts/]database[?parameters]" as pgjdbc 42.5 does.
+// parseJDBCPostgres reads "jdbc:postgresql:[//hosts/]database[?parameters]" as pgjdbc does, which
+// takes hosts only with a / after them, and no port that is empty.
 func parseJDBCPostgres(text string) (pgAddress, error) {
-	rest := strings.TrimPrefix(text, "jdbc:postgresql:")
+	rest, found := strings.CutPrefix(text, "jdbc:postgresql:")
+	if !found {
+		return pgAddress{}, errAddressForms
+	}
 	rest, query, _ := strings.Cut(rest, "?")
 	if strings.Contains(rest, "@") {
 		return pgAddress{}, errAddressAt
@@ -56,9 +65,14 @@ func parseJDBCPostgres(text string) (pgAddress, error) {
 	a := pgAddress{params: map[string]string{}}
 	var err error
 	if servers, ok := strings.CutPrefix(rest, "//"); ok {
-		hosts, database, _ := strings.Cut(servers, "/")
-		if strings.Contains(database, "/") {
+		hosts, database, found := strings.Cut(servers, "/")
+		switch {
+		case !found:
+			return pgAddress{}, errAddressForms
+		case strings.Contains(database, "/"):
 			return pgAddress{}, errAddressSlashes
+		case hasEmptyPort(hosts):
+			return pgAddress{}, errAddressPort
 		}
 		if a.hosts, err = parseHosts(hosts, pgDefaultPort); err != nil {
 			return pgAddress{}, err
@@ -66,7 +80,9 @@ func parseJDBCPostgres(text string) (pgAddress, error) {
 		rest = database
 	} else {
 		a.hosts = []HostPort{{Host: "localhost", Port: pgDefaultPort}}
-		rest = strings.TrimPrefix(rest, "/")
+		if strings.HasPrefix(rest, "/") {
+			return pgAddress{}, errAddressForms
+		}
 	}
 	if a.database, err = url.QueryUnescape(rest); err != nil {
 		return pgAddress{}, errAddressEscape
@@ -75,10 +91,12 @@ func parseJDBCPostgres(text string) (pgAddress, error) {
 		if value, err = url.QueryUnescape(value); err != nil {
 			return pgAddress{}, errAddressEscape
 		}
+		if slices.Contains([]string{"PGHOST", "PGPORT", "PGDBNAME"}, key) {
+			return a, errAddressPGHost
+		}
 		a.takeJDBC(key, value)
 	}
-	a.finishJDBC()
-	return a, nil
+	return a, a.finishJDBC()
 }
 
 // parsePostgresURL reads libpq's "postgres://[user[:password]@]hosts[/database][?parameters]". It does not use
@@ -152,6 +170,11 @@ func queryPairs(query string) func(yield func(key, value string) bool) {
 	}
 }
 
+// hasEmptyPort tells whether a host ends with a colon.
+func hasEmptyPort(hosts string) bool {
+	return slices.ContainsFunc(strings.Split(hosts, ","), func(one string) bool { return strings.HasSuffix(one, ":") })
+}
+
 // parseHosts reads "h1:5433,h2,[::1]:5432". No host at all is localhost.
 func parseHosts(text string, port int) ([]HostPort, error) {
 	var hosts []HostPort
@@ -217,7 +240,9 @@ func (a *pgAddress) takeJDBC(key, value string) {
 		a.user = value
 	case "password":
 		a.password = value
-	case "sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "options":
+	case "sslmode":
+		a.params[key] = strings.ToLower(value)
+	case "sslrootcert", "sslcert", "sslkey", "sslpassword", "options":
 		a.params[key] = value
 	case "channelBinding":
 		a.params["channel_binding"] = value
@@ -226,10 +251,8 @@ func (a *pgAddress) takeJDBC(key, value string) {
 	case "targetServerType":
 		a.takeTarget(value)
 	case "ssl":
-		// pgjdbc: ssl alone means the strictest mode; an sslmode beside it wins.
-		if _, ok := a.params["sslmode"]; !ok && value != "false" {
-			a.params["sslmode"] = "verify-full"
-		}
+		// pgjdbc: ssl alone, or true in any case, means the strictest mode, anything else nothing.
+		a.ssl = value == "" || strings.EqualFold(value, "true")
 	case "ApplicationName", "connectTimeout", "socketTimeout", "loginTimeout", "cancelSignalTimeout", "tcpKeepAlive",
 		"prepareThreshold", "preparedStatementCacheQueries", "preparedStatementCacheSizeMiB", "defaultRowFetchSize",
 		"reWriteBatchedInserts", "stringtype", "assumeMinServerVersion", "autosave", "binaryTransfer", "logUnclosedConnections",
@@ -255,7 +278,14 @@ func (a *pgAddress) takeTarget(value string) {
 }
 
 // finishJDBC adds what follows from several parameters together.
-func (a *pgAddress) finishJDBC() {
+func (a *pgAddress) finishJDBC() error {
+	mode, said := a.params["sslmode"]
+	if said && !slices.Contains([]string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}, mode) {
+		return errAddressPGMode
+	}
+	if !said && a.ssl {
+		a.params["sslmode"] = "verify-full"
+	}
 	// pgjdbc reads DER and PKCS#12 keys, pgx reads PEM.
 	for _, suffix := range []string{".pk8", ".p12", ".pfx", ".der"} {
 		if strings.HasSuffix(strings.ToLower(a.params["sslkey"]), suffix) {
@@ -265,6 +295,7 @@ func (a *pgAddress) finishJDBC() {
 			delete(a.params, "sslpassword")
 		}
 	}
+	return nil
 }
 
 // secretParams are parameters that are never shown.

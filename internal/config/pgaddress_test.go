@@ -15,7 +15,7 @@ func TestAddressesOfPostgresAreReadAsTheirOwnDriversReadThem(t *testing.T) {
 		{"jdbc:postgresql://h1:5433,h2/db?k=v&k2", `[h1:5433 h2:5432] db "" "" map[] [one that is not known one that is not known]`},
 		{"jdbc:postgresql:db", `[localhost:5432] db "" "" map[] []`},
 		{"jdbc:postgresql:///", `[localhost:5432]  "" "" map[] []`},
-		{"jdbc:postgresql://h", `[h:5432]  "" "" map[] []`},
+		{"jdbc:postgresql://h", "fault: " + errAddressForms.Error()},
 		{"jdbc:postgresql:?user=x", `[localhost:5432]  "x" "" map[] []`},
 		{"jdbc:postgresql://[::1]:5433/db", `[[::1]:5433] db "" "" map[] []`},
 		{"jdbc:postgresql://h/a%20b?user=u%40x&password=p%26q", `[h:5432] a b "u@x" "p&q" map[] []`},

@@ -28,16 +28,21 @@ func (d *decoder) database(needed bool) Database {
 		return Database{}
 	}
 	address := d.cfg.At(at + "url")
+	text, err := textOrFault(address)
 	if !written(address) {
-		address = d.nodeURL()
-		if !written(address) {
+		var found bool
+		if text, address, found, err = d.nodeAddress(); !found {
 			d.missing(at+"url", "no database: the lease has to be where both machines see it; "+wantedDatabase)
 			return Database{}
 		}
 		own = d.nodeLogin(own)
 	}
 	d.where[at+"url"], d.origins[at+"url"] = Pos(address.Pos()), address.Origin()
-	db := d.open(address, own)
+	if err != nil {
+		d.fail(err)
+		return Database{}
+	}
+	db := d.open(address, text, own)
 	db.TablePrefix, db.Replication = prefix, replication
 	d.show(at+"url", db)
 	return db
@@ -77,6 +82,15 @@ func (d *decoder) nodeLogin(own login) login {
 	if own.user != "" {
 		return own
 	}
+	// HikariCP's own pair wins over that of the data source.
+	pool := d.cfg.At(dataSource)
+	if user := textOr(pool.Get("username")); user != "" {
+		own.user = user
+		if own.password.Empty() {
+			own.password = NewSecret(textOr(pool.Get("password")))
+		}
+		return own
+	}
 	own.user = d.nodeProperty("user")
 	if own.password.Empty() {
 		own.password = NewSecret(d.nodeProperty("password"))
@@ -102,37 +116,63 @@ func (d *decoder) nodeValue(name string) hocon.Value {
 }
 
 // nodeProperty is the text of such a property, or "". That it is no text is the node's affair.
-func (d *decoder) nodeProperty(name string) string {
-	v := d.nodeValue(name)
-	if !written(v) {
-		return ""
-	}
-	text, err := unmasked(v)
+func (d *decoder) nodeProperty(name string) string { return textOr(d.nodeValue(name)) }
+
+// textOr is a text, or "".
+func textOr(v hocon.Value) string {
+	text, err := textOrFault(v)
 	if err != nil {
 		return ""
 	}
 	return text
 }
 
-// nodeURL finds the address of the node's database.
-func (d *decoder) nodeURL() hocon.Value {
-	if v := d.nodeValue("url"); written(v) {
-		return v
+// textOrFault is the text of a value, which is "" where nothing is written.
+func textOrFault(v hocon.Value) (string, error) {
+	if !written(v) {
+		return "", nil
 	}
-	class := d.cfg.At(dataSource).Get("dataSourceClassName")
-	if server := d.nodeValue("serverName"); written(server) && written(class) {
-		d.warn(server, "the parts of an address are not put together by hotcold; want dataSource.url, or hotcold.database.url")
+	return unmasked(v)
+}
+
+// nodeAddress finds the address of the node's database and where it stands: the url of the data source with its
+// other properties, or these alone. HikariCP looks at jdbcUrl only where there is no class of a data source.
+func (d *decoder) nodeAddress() (text string, at hocon.Value, found bool, err error) {
+	properties, class := d.cfg.At(dataSource), d.nodeClass()
+	at = d.nodeValue("url")
+	if !written(at) {
+		at = d.nodeValue("URL")
 	}
-	return hocon.Value{}
+	if direct := properties.Get("jdbcUrl"); written(direct) && class == "" {
+		if written(at) {
+			d.warn(at, "HikariCP looks at jdbcUrl, which stands beside it, and so does hotcold")
+		}
+		at = direct
+	}
+	if text, err = textOrFault(at); err != nil {
+		return "", at, true, err
+	}
+	parts, partsAt := d.sourceParts()
+	family := sourceFamily(class)
+	switch {
+	case !written(at) && !partsAt.Exists():
+		return "", hocon.Value{}, false, nil
+	case !written(at) && family == "":
+		d.warn(partsAt, "hotcold does not know how this data source makes an address of its parts; want dataSource.url, or hotcold.database.url")
+		return "", hocon.Value{}, false, nil
+	case written(at) && partsAt.Exists() && family != "sqlserver": // whose properties win; elsewhere the order decides, which nobody wrote
+		d.warn(partsAt, "stands beside the address of the data source; which one the node takes is not certain, hotcold takes the address")
+	case !written(at):
+		at = partsAt
+	}
+	if text, err = assemble(family, text, parts); err != nil {
+		err = at.Errorf("the parts of the data source make no address: %v", err)
+	}
+	return text, at, true, err
 }
 
 // open turns an address into what a driver is opened with. No fault quotes the address: it may hold a password.
-func (d *decoder) open(v hocon.Value, l login) Database {
-	text, err := unmasked(v)
-	if err != nil {
-		d.fail(err)
-		return Database{}
-	}
+func (d *decoder) open(v hocon.Value, text string, l login) Database {
 	if strings.Contains(text, "${") {
 		d.fail(v.Errorf(quotedSubstitution))
 		return Database{}
@@ -146,7 +186,7 @@ func (d *decoder) open(v hocon.Value, l login) Database {
 		case "mariadb":
 			return d.openMySQL(v, text, parseJDBCMariaDB, DialectMariaDB, l)
 		case "mysql", "mysql+srv":
-			if strings.Contains(d.nodeClass(), "mariadb") { // whose driver takes these addresses too
+			if strings.Contains(d.nodeClass()+textOr(d.cfg.At(dataSource).Get("driverClassName")), "mariadb") { // whose driver takes these addresses too
 				return d.openMySQL(v, text, parseJDBCMariaDB, DialectMariaDB, l)
 			}
 			return d.openMySQL(v, text, parseJDBCMySQL, DialectMySQL, l)

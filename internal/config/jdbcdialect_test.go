@@ -167,6 +167,9 @@ func oursOfSQLServer(text string) (jdbcReading, error) {
 func theirsOfSQLServer(answer map[string]string) jdbcReading {
 	r := jdbcReading(answer)
 	r["servername"] = cmp.Or(r["servername"], "localhost")
+	if host, instance, found := strings.Cut(r["servername"], `\`); found { // which the driver takes apart when it connects
+		r["servername"], r["instancename"] = host, instance
+	}
 	r["portnumber"] = cmp.Or(r["portnumber"], "0")
 	r["instancename"] = strings.ToUpper(r["instancename"])
 	r["encrypt"] = map[string]string{"": "true", "yes": "true", "true": "true", "mandatory": "true", "no": "false", "optional": "false", "false": "false", "strict": "strict"}[strings.ToLower(r["encrypt"])]

@@ -120,9 +120,12 @@ public class Drivers {
         a.put("hosts", places.toString());
     }
 
+    /** What a data source of MySQL gives its driver beside the address. */
+    static Properties supplied = new Properties();
+
     static void mysql(String url, Map<String, String> a) throws Throwable {
         Class<?> c = Class.forName("com.mysql.cj.conf.ConnectionUrl");
-        Object u = call(c, null, "getConnectionUrlInstance", url, new Properties());
+        Object u = call(c, null, "getConnectionUrlInstance", url, supplied);
         StringJoiner places = new StringJoiner(",");
         StringJoiner users = new StringJoiner(","), passwords = new StringJoiner(",");
         for (Object host : (List<?>) call(c, u, "getHostsList")) {
@@ -217,6 +220,9 @@ public class Drivers {
         }
         String url = address(source);
         a.put("url", url);
+        if (source.getClass().getName().startsWith("com.mysql.")) {
+            supplied = (Properties) call(source.getClass(), source, "exposeAsProperties");
+        }
         reader.url(url, a);
         if (source.getClass().getName().startsWith("com.microsoft.")) { // whose address holds nothing of it
             Properties merged = (Properties) call(Class.forName("com.microsoft.sqlserver.jdbc.SQLServerDriver"), null,

@@ -151,50 +151,65 @@ func (g jdbcGrammar) address(r *rand.Rand) string {
 	return b.String()
 }
 
-// Every address is read by the driver that a node has, and by us. We may refuse what the driver takes: the fault
-// says why. What both take has one meaning.
-func TestAddressesOfJDBCAreReadAsTheRealDriversReadThem(t *testing.T) {
+// differences names what ours has and theirs has not.
+func (j jdbcDialect) differences(ours, theirs jdbcReading) []string {
+	if j.stricter && tlsStrength(ours["tls"]) >= tlsStrength(theirs["tls"]) {
+		theirs["tls"] = ours["tls"]
+	}
+	return ours.differences(theirs)
+}
+
+// addresses are those of the table, and some more that are drawn.
+func (j jdbcDialect) addresses() []string {
 	const drawn = 500
+	r := rand.New(rand.NewPCG(7, 42))
+	all := slices.Clone(j.table)
+	for range drawn {
+		all = append(all, j.grammar.address(r))
+		if j.other != nil {
+			all = append(all, j.other(r))
+		}
+	}
+	return all
+}
+
+// Every address is read by the driver that a node has, and by us. We may refuse what the driver takes: the fault
+// says why. What both take has one meaning. So it is with the parts of data sources.
+func TestAddressesOfJDBCAreReadAsTheRealDriversReadThem(t *testing.T) {
 	for _, dialect := range jdbcDialects() {
 		t.Run(dialect.driver, func(t *testing.T) {
 			t.Parallel()
 			d := newJDBCDriver(t, dialect.driver)
-			r := rand.New(rand.NewPCG(7, 42))
-			addresses := slices.Clone(dialect.table)
-			for range drawn {
-				addresses = append(addresses, dialect.grammar.address(r))
-				if dialect.other != nil {
-					addresses = append(addresses, dialect.other(r))
-				}
-			}
-			both, refused := 0, map[string]int{}
-			for _, text := range addresses {
-				answer, fault := d.ask("url", text)
-				ours, err := dialect.ours(text)
-				switch {
-				case err != nil && fault == "":
-					refused[err.Error()]++
-				case err != nil:
-				case fault != "" && dialect.more != nil && dialect.more(text, fault):
-				case fault != "":
-					t.Errorf("%s\nis taken by us, and not by the driver: %s", text, fault)
-				default:
-					both++
-					theirs := dialect.theirs(answer)
-					if dialect.stricter && tlsStrength(ours["tls"]) >= tlsStrength(theirs["tls"]) {
-						theirs["tls"] = ours["tls"]
-					}
-					if different := ours.differences(theirs); len(different) > 0 {
-						t.Errorf("%s\n%s", text, strings.Join(different, "\n"))
-					}
-				}
-			}
-			if both < len(addresses)/10 {
-				t.Errorf("of %d addresses only %d were taken by both: the comparison is of little use", len(addresses), both)
-			}
-			for _, reason := range slices.SortedFunc(maps.Keys(refused), func(a, b string) int { return cmp.Compare(refused[b], refused[a]) }) {
-				t.Logf("%d addresses that the driver takes are refused: %s", refused[reason], reason)
-			}
+			compareAddresses(t, d, dialect)
+			compareParts(t, d, dialect)
 		})
+	}
+}
+
+func compareAddresses(t *testing.T, d *jdbcDriver, dialect jdbcDialect) {
+	addresses, both, refused := dialect.addresses(), 0, map[string]int{}
+	for _, text := range addresses {
+		answer, fault := d.ask("url", text)
+		ours, err := dialect.ours(text)
+		switch {
+		case err != nil && fault == "":
+			refused[err.Error()]++
+		case err != nil:
+		case fault != "" && dialect.more != nil && dialect.more(text, fault):
+		case fault != "":
+			t.Errorf("%s\nis taken by us, and not by the driver: %s", text, fault)
+		default:
+			both++
+			if different := dialect.differences(ours, dialect.theirs(answer)); len(different) > 0 {
+				t.Errorf("%s\n%s", text, strings.Join(different, "\n"))
+			}
+		}
+	}
+	if both < len(addresses)/10 {
+		t.Errorf("of %d addresses only %d were taken by both: the comparison is of little use", len(addresses), both)
+	}
+	t.Logf("of %d addresses %d were taken by both", len(addresses), both)
+	for _, reason := range slices.SortedFunc(maps.Keys(refused), func(a, b string) int { return cmp.Compare(refused[b], refused[a]) }) {
+		t.Logf("%d addresses that the driver takes are refused: %s", refused[reason], reason)
 	}
 }

@@ -98,7 +98,7 @@ lease only.
 
 ## The database
 
-The lease is kept where the node keeps its own data: ` + "`dataSourceProperties.dataSource.{url, user, password}`" + `, written nested
+The lease is kept where the node keeps its own data, at the address of ` + "`dataSourceProperties`" + `, written nested
 or as quoted keys. A JDBC address of PostgreSQL is translated: several hosts, ` + "`currentSchema`, `sslmode`" + ` and the other
 ssl parameters, ` + "`options`, `targetServerType`" + `. With several hosts the one that takes writes is looked for. So is one
 of MySQL or MariaDB: several hosts and the modes of their drivers, ` + "`sslMode`, `useSSL`" + ` and what belongs to them; a Java
@@ -108,6 +108,35 @@ might miss are warned of. What hotcold's own ` + "`mysql://`" + ` addresses know
 ` + "`hotcold.database`" + ` says another place, or only another user: PostgreSQL, MySQL, MariaDB, SQL Server, Oracle, etcd ([etcd.md](etcd.md))
 or SQLite. A SQLite file serves two agents on **one** machine (a trial, a test); on a network drive its locks do not hold, and two
 machines with a file each would have two leases and two nodes. So SQLite is used only where it is asked for.
+
+### JDBC forms
+
+What the node's driver reads from its settings, hotcold reads too: the tests ask pgjdbc 42.7, MariaDB Connector/J 2.7 and 3.5,
+MySQL Connector/J 9.1, Microsoft's driver 12.8 and Oracle's 23.6 what they make of an address, and compare. Where hotcold
+cannot keep what an address asks for, it refuses it and says which part; it never goes on with less.
+
+| driver | understood | refused |
+|---|---|---|
+| PostgreSQL | ` + "`jdbc:postgresql://HOST:PORT,HOST/DATABASE?...`, `jdbc:postgresql:DATABASE`" + ` | ` + "`PGHOST`, `PGPORT`, `PGDBNAME`" + ` as parameters |
+| MariaDB | ` + "`jdbc:mariadb:[MODE:]//HOST:PORT,HOST/DATABASE?...`, `address=(host=...)(port=...)`" + `; with its class also ` + "`jdbc:mysql:`" + ` | key stores, sockets of one's own |
+| MySQL | ` + "`jdbc:mysql:[MODE:]//[USER:PASSWORD@]HOST/DATABASE?...`" + `; the user there wins over a parameter | ` + "`mysql+srv`" + `, a user per host, ` + "`(host=...,port=...)`" + `, key stores |
+| SQL Server | ` + "`jdbc:sqlserver://HOST\\INSTANCE:PORT;property={value}`" + `; ` + "`serverName`" + ` wins over the host | IPv6 before the first ` + "`;`" + `, logins other than user and password |
+| Oracle | ` + "`jdbc:oracle:thin:@[tcp:\\|tcps:]//HOST,HOST:PORT/SERVICE`, `@HOST:PORT:SID`, `@(DESCRIPTION=...)`" + ` | ` + "`oci`" + `, names of tnsnames.ora, wallets |
+
+The words of TLS in MariaDB's addresses differ between the driver's releases; the stricter reading holds.
+
+A data source may also be given in parts, under the class that puts them together:
+
+| ` + "`dataSourceClassName`" + ` | parts under ` + "`dataSource`" + ` |
+|---|---|
+| ` + "`org.postgresql.ds.PGSimpleDataSource`" + ` | ` + "`serverName`" + ` or ` + "`serverNames`, `portNumber`" + ` or ` + "`portNumbers`" + ` (as many), ` + "`databaseName`, `ssl`, `sslMode`, `currentSchema`" + ` and others of the address |
+| ` + "`com.mysql.cj.jdbc.MysqlDataSource`" + ` | ` + "`serverName`, `port`" + ` or ` + "`portNumber`, `databaseName`, `sslMode`, `useSSL`" + ` |
+| ` + "`org.mariadb.jdbc.MariaDbDataSource`" + ` (2.x) | ` + "`serverName`, `port`" + ` or ` + "`portNumber`, `databaseName`, `properties`" + ` |
+| ` + "`com.microsoft.sqlserver.jdbc.SQLServerDataSource`" + ` | every property of the address; they win over ` + "`url`" + ` |
+| ` + "`oracle.jdbc.pool.OracleDataSource`" + ` | ` + "`serverName`, `portNumber`, `serviceName`" + ` or ` + "`databaseName`" + ` (the SID), ` + "`networkProtocol`, `driverType = thin`" + ` |
+
+HikariCP's own ` + "`jdbcUrl`" + ` is taken where there is no class, and its ` + "`username`" + ` and ` + "`password`" + ` win over those of the data source.
+Parts that stand beside a ` + "`url`" + ` are warned of and not looked at, except with SQL Server.
 
 ## Secrets
 

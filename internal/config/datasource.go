@@ -14,7 +14,7 @@ import (
 var (
 	errPartsNumber = errors.New("there are not as many portNumbers as serverNames")
 	errPartsDriver = errors.New("driverType is not thin; any other needs Oracle's client library, which hotcold does not use")
-	errPartsOracle = errors.New("Oracle's data source wants serverName, portNumber, and serviceName or databaseName (the SID)")
+	errPartsOracle = errors.New("the data source of Oracle wants serverName, portNumber, and serviceName or databaseName (the SID)")
 	errPartsServer = errors.New("serverName is one name; several want serverNames, or an address in dataSource.url")
 	errPartsSigns  = errors.New("a part holds a character that means something in an address; want dataSource.url, or hotcold.database.url")
 	errPartsTNS    = errors.New("tnsEntryName is a name of tnsnames.ora, which hotcold does not read; want dataSource.url with (DESCRIPTION=...), or hotcold.database.url")

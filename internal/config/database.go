@@ -153,6 +153,9 @@ func (d *decoder) nodeAddress() (text string, at hocon.Value, found bool, err er
 		return "", at, true, err
 	}
 	parts, partsAt := d.sourceParts()
+	if direct := properties.Get("jdbcUrl"); written(direct) && class == "" {
+		return text, at, true, d.besideJDBCURL(direct, parts)
+	}
 	family := sourceFamily(class)
 	switch {
 	case !written(at) && !partsAt.Exists():
@@ -170,6 +173,28 @@ func (d *decoder) nodeAddress() (text string, at hocon.Value, found bool, err er
 	}
 	return text, at, true, err
 }
+
+// besideJDBCURL looks at the properties that HikariCP hands to the driver beside jdbcUrl. hotcold reads the address
+// alone, and does not go on without what somebody asked for to be safe.
+func (d *decoder) besideJDBCURL(at hocon.Value, parts map[string]string) error {
+	var needed, others []string
+	for name := range parts {
+		if guarding.MatchString(name) {
+			needed = append(needed, "dataSource."+name)
+		} else {
+			others = append(others, "dataSource."+name)
+		}
+	}
+	d.warnIgnored(at, others)
+	if len(needed) > 0 {
+		return at.Errorf("stands beside properties that hotcold does not hand to its driver: %s; write them into jdbcUrl, or set hotcold.database.url",
+			sortedNames(needed))
+	}
+	return nil
+}
+
+// guarding finds the names of properties that have to do with TLS and logins.
+var guarding = regexp.MustCompile(`(?i)ssl|tls|cert|trust|encrypt|key|auth|socketfactory|kerberos|credential`)
 
 // open turns an address into what a driver is opened with. No fault quotes the address: it may hold a password.
 func (d *decoder) open(v hocon.Value, text string, l login) Database {

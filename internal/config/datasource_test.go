@@ -99,6 +99,8 @@ func TestDataSourcesGivenInPartsKeepTheLease(t *testing.T) {
 	for text, want := range map[string]string{
 		`{ dataSourceClassName = "org.postgresql.ds.PGSimpleDataSource", dataSource { serverNames = "a,b", portNumbers = "1" } }`: "hotcold.conf:2:",
 		`{ dataSourceClassName = "oracle.jdbc.pool.OracleDataSource", dataSource { serverName = a } }`:                            errPartsOracle.Error(),
+		// TLS that is asked for beside the address is not passed over.
+		`{ jdbcUrl = "jdbc:postgresql://h/d", dataSource { ssl = true, sslmode = verify-full, cachePrepStmts = true } }`: "hotcold.conf:2:34: dataSourceProperties.jdbcUrl: stands beside properties that hotcold does not hand to its driver: dataSource.ssl, dataSource.sslmode; write them into jdbcUrl",
 	} {
 		if got := r.faults(head + "dataSourceProperties " + text); len(got) != 1 || !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, want) }) {
 			t.Errorf("%s\n got %q\nwant %s", text, got, want)

@@ -135,7 +135,8 @@ A data source may also be given in parts, under the class that puts them togethe
 | ` + "`com.microsoft.sqlserver.jdbc.SQLServerDataSource`" + ` | every property of the address; they win over ` + "`url`" + ` |
 | ` + "`oracle.jdbc.pool.OracleDataSource`" + ` | ` + "`serverName`, `portNumber`, `serviceName`" + ` or ` + "`databaseName`" + ` (the SID), ` + "`networkProtocol`, `driverType = thin`" + ` |
 
-HikariCP's own ` + "`jdbcUrl`" + ` is taken where there is no class, and its ` + "`username`" + ` and ` + "`password`" + ` win over those of the data source.
+HikariCP's own ` + "`jdbcUrl`" + ` is taken where there is no class, and its ` + "`username`" + ` and ` + "`password`" + ` win over those of the data source. Other properties beside it are
+not looked at; one that has to do with TLS or the login is refused there.
 Parts that stand beside a ` + "`url`" + ` are warned of and not looked at, except with SQL Server.
 
 ## Secrets

@@ -152,7 +152,8 @@ func (a *app) opened(ctx context.Context) (*config.Config, database, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := open(ctx, c, t.Attempt, slog.New(slog.DiscardHandler))
+	// A person has more time than a renewal.
+	db, err := open(ctx, c, max(t.Attempt, lease.MaxAttempt), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, nil, &failure{code: exitConfig, err: err} // it does not connect: what is wrong stands in the file
 	}

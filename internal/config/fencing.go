@@ -46,7 +46,9 @@ func (d *decoder) fencing(db Database, machine string, needed bool) Fencing {
 }
 
 // fenceable are the dialects in which a node can be locked out.
-func fenceable() []Dialect { return []Dialect{DialectPostgres, DialectMySQL, DialectMariaDB} }
+func fenceable() []Dialect {
+	return []Dialect{DialectPostgres, DialectMySQL, DialectMariaDB, DialectSQLServer}
+}
 
 // nodesRole holds the role that is let in against the one under which the node of node.conf logs in.
 func (d *decoder) nodesRole(role, machine string) {

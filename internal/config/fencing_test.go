@@ -51,9 +51,9 @@ func TestFencingThatWouldLockTheWrongOneOutIsAFault(t *testing.T) {
 	}
 }
 
-func TestFencingServesMySQLAndMariaDBToo(t *testing.T) {
-	for _, dialect := range []string{"mysql", "mariadb"} {
-		c := newRoom(t).mustLoad(fencedPair + "hotcold.database.fencing.roles { machine-a = node_a, machine-b = node_b }\nhotcold.database.url = \"" + dialect + "://db/x\"")
+func TestFencingServesMySQLMariaDBAndSQLServerToo(t *testing.T) {
+	for dialect, url := range map[string]string{"mysql": "mysql://db/x", "mariadb": "mariadb://db/x", "sqlserver": "sqlserver://db?database=x"} {
+		c := newRoom(t).mustLoad(fencedPair + "hotcold.database.fencing.roles { machine-a = node_a, machine-b = node_b }\nhotcold.database.url = \"" + url + "\"")
 		if string(c.Database.Dialect) != dialect || !c.Database.Fencing.On {
 			t.Errorf("%+v", c.Database)
 		}

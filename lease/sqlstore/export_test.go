@@ -25,6 +25,13 @@ func spellSQLServer(add func(name, text string)) {
 	add("replicationPlace", sqlserverPlace)
 	add("replicationMirrors", sqlserverMirrors)
 	add("replicationGroup", sqlserverGroup)
+	l := sqlserverLocks{DefaultTablePrefix}
+	for _, w := range []spelled{{name: "fenceEnd", text: l.ending()}, {name: "fenceChange", text: l.changing()}, {name: "fenceRights", text: sqlserverRights}} {
+		add(w.name, w.text)
+		add(w.name+"#azure", spellAzure(w.text))
+	}
+	add("fenceEscapes", sqlserverEscapes())
+	add("fencePrepared", sqlserverPrepared)
 	add("schemaLock", sqlserverSchemaLock(DefaultTablePrefix))
 	s := sqlserverStatements(DefaultTablePrefix)
 	for i, text := range s.create {

@@ -149,6 +149,8 @@ func FencingSchema(dialect string, f Fence) string {
 		l = postgresLocks{}
 	case MySQL, MariaDB:
 		l = mysqlLocks{}
+	case SQLServer:
+		l = sqlserverLocks{}
 	}
 	if l == nil {
 		return ""

@@ -222,8 +222,9 @@ func sqlserverKinds() map[int32]error {
 		// 18487 and 18488 password expired, 916 not a user of the database, 40532 no such server.
 		ErrLogin: {911, 916, 4060, 4064, 18452, 18456, 18470, 18486, 18487, 18488, 40532},
 		// 229 and 230 permission denied, 262 to create, 297 and 300 to do the action, 2760 to use
-		// the schema, 15151 and 15247 cannot find, or may not.
-		ErrRights: {229, 230, 262, 297, 300, 2760, 15151, 15247},
+		// the schema, 15151 and 15247 cannot find, or may not,
+		// 6102 to KILL, 51001 of our own.
+		ErrRights: {229, 230, 262, 297, 300, 2760, 6102, 15151, 15247, 51001},
 		// 3906 read-only database, 3908 in bypass recovery, 976 and 978 secondary, not readable or only
 		// with read intent, 982 and 983 replica not in the right role, 3907 and 3910 snapshot.
 		ErrReadOnly: {976, 978, 982, 983, 3906, 3907, 3908},

@@ -115,7 +115,3 @@ func (c sqlserverCopies) judge() Replication {
 
 // sqlserverName quotes a name.
 func sqlserverName(name string) string { return "[" + strings.ReplaceAll(name, "]", "]]") + "]" }
-
-// locks is nil. ALTER LOGIN ... DISABLE and KILL are there, but a fence must also know that no login is under way
-// which was let in before, and how a SQL Server shows that cannot be found out without one.
-func (*sqlserverDB) locks() locks { return nil }

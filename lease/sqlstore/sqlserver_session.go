@@ -20,12 +20,17 @@ type sqlserverSession struct {
 // place is empty: SQL knows all of the incarnation.
 func (*sqlserverSession) place() string { return "" }
 
-// spell leaves out of a statement what Azure SQL Database does not know.
+// spell puts in the place of what Azure SQL Database does not know what it has instead.
 func (s *sqlserverSession) spell(statement string) string {
 	if s.link.azure {
-		return strings.ReplaceAll(statement, sqlserverRecovery, sqlserverNoRecovery)
+		return spellAzure(statement)
 	}
 	return statement
+}
+
+func spellAzure(statement string) string {
+	return strings.NewReplacer(sqlserverRecovery, sqlserverNoRecovery, sqlserverSees, sqlserverAzureSees,
+		sqlserverEnds, sqlserverAzureEnds, sqlserverLooksUp, sqlserverAzureLooksUp).Replace(statement)
 }
 
 func (s *sqlserverSession) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {

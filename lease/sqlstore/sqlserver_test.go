@@ -385,7 +385,7 @@ func TestHowSQLServerIsReplicatedIsAsked(t *testing.T) {
 		server.Prepare("replicationMirrors", c.mirrors)
 		server.Prepare("replicationGroup", c.group)
 		r, err := over(t, server).Replication(t.Context())
-		if err != nil || r.Copies != c.want || !r.NoRoles {
+		if err != nil || r.Copies != c.want || r.NoRoles {
 			t.Errorf("%s: %+v (%v), want %s", name, r, err, c.want)
 		}
 	}

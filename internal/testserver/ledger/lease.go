@@ -68,3 +68,13 @@ func (l *Ledger) renew(args []any) (Answer, error) {
 	l.now.leases[name] = leaseRow{[13]any(args[:13]), max(l.micros(), r.written+1)}
 	return changed(1)
 }
+
+// held counts the row that is held under a name, a holder, a nonce and an epoch.
+func (l *Ledger) held(args []any) (Answer, error) {
+	a := Answer{Columns: []Kind{Number}, Rows: [][]any{{int64(0)}}}
+	r, found := l.now.leases[args[0].(string)]
+	if found && r.values[0] == args[1] && r.values[1] == args[2] && r.values[3] == args[3] && r.values[5] == false {
+		a.Rows[0][0] = int64(1)
+	}
+	return a, nil
+}

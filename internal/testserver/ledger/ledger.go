@@ -221,7 +221,7 @@ func (l *Ledger) acts() map[string]act {
 	return map[string]act{
 		"create": {true, l.create}, "survey": {false, l.survey}, "schemaVersion": {false, l.schemaVersion}, "signal": {false, l.signal},
 		"number": {true, l.number}, "raiseSignal": {true, l.raiseSignal},
-		"read": {false, l.read}, "leases": {false, l.list}, "claim": {true, l.claim}, "renew": {true, l.renew},
+		"read": {false, l.read}, "leases": {false, l.list}, "claim": {true, l.claim}, "renew": {true, l.renew}, "held": {false, l.held},
 		"announce": {true, l.announce}, "forgetInstances": {true, l.forgetInstances}, "instances": {false, l.instances},
 		"record": {true, l.record}, "forgetEvents": {true, l.forgetEvents}, "events": {false, l.events},
 		"ask": {true, l.ask}, "forgetRequests": {true, l.forgetRequests}, "requests": {false, l.requests}, "request": {false, l.request},

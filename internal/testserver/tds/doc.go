@@ -14,7 +14,7 @@
 //
 // A server can refuse a login, take no writes, hold its writes as behind a lock,
 // fail a statement with a number, keep an answer to itself, drop its connections and fail over,
-// with or without the last writes. To make it hang, put testserver.Proxy before it.
+// with or without the last writes. Of fencing it knows the turn, the row, and how many sessions a user has. To make it hang, put testserver.Proxy before it.
 //
 // # Limits
 //

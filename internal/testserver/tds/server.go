@@ -48,6 +48,7 @@ type Server struct {
 	revoked   map[string]bool // rights
 	prepared  map[string]Prepared
 	unknown   []string
+	fencing   fencing
 }
 
 // New starts a server for the statements of that file.
@@ -62,6 +63,7 @@ func New(t testing.TB, statements string) *Server {
 		t.Fatal(err)
 	}
 	s := &Server{Ledger: l, t: t, listener: listener, conns: map[net.Conn]bool{}, edition: 3, version: "16.0.1000.6", delayed: "DISABLED", heard: map[string]int{}, revoked: map[string]bool{}, prepared: map[string]Prepared{}}
+	s.fencing = fencing{sessions: map[string]int{}, escapes: map[string][][2]string{}}
 	s.wg.Go(s.accept)
 	t.Cleanup(s.close)
 	return s

@@ -238,6 +238,9 @@ func (s *session) statement(text string, args []any, rpc bool) ([]byte, bool) {
 	}
 	answer, own := s.server.described(name, text)
 	if !own {
+		answer, own, err = s.server.fenced(ledgerName(name), args)
+	}
+	if !own {
 		answer, err = s.server.Run(ledgerName(name), args)
 	}
 	if err != nil {

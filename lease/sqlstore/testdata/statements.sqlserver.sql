@@ -13,6 +13,243 @@ SELECT CONVERT(bigint, COUNT(*)) FROM sys.database_mirroring WHERE database_id =
 -- name: replicationGroup
 SELECT CONVERT(bigint, g.required_synchronized_secondaries_to_commit), CONVERT(bigint, COUNT(*)), CONVERT(bigint, SUM(CASE WHEN r.availability_mode = 1 AND s.connected_state = 1 AND b.synchronization_state = 2 AND b.is_suspended = 0 AND b.is_commit_participant = 1 THEN 1 ELSE 0 END)), MAX(g.name) FROM sys.databases AS d JOIN sys.availability_replicas AS me ON me.replica_id = d.replica_id JOIN sys.availability_groups AS g ON g.group_id = me.group_id JOIN sys.availability_replicas AS r ON r.group_id = g.group_id AND r.replica_id <> me.replica_id LEFT JOIN sys.dm_hadr_availability_replica_states AS s ON s.replica_id = r.replica_id LEFT JOIN sys.dm_hadr_database_replica_states AS b ON b.replica_id = r.replica_id AND b.group_database_id = d.group_database_id WHERE d.database_id = DB_ID() GROUP BY g.required_synchronized_secondaries_to_commit
 
+-- name: fenceEnd
+SET NOCOUNT ON;
+DECLARE @turn nvarchar(32) = N'hotcold/' + LEFT(CONVERT(nvarchar(64), HASHBYTES('SHA2_256', CONCAT(N'hotcold_/', @p1)), 2), 24);
+DECLARE @got int, @held bigint = 0, @theirs bigint = 0, @id int, @kill nvarchar(40);
+IF COALESCE(HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE'), 0) <> 1 THROW 51001, 'the login may not see the sessions of others', 1;
+EXEC @got = sys.sp_getapplock @Resource = @turn, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 1000;
+BEGIN TRY
+IF @got >= 0
+BEGIN
+SELECT @held = COUNT(*) FROM hotcold_lease WHERE name = @p1 AND name_bytes = DATALENGTH(@p1) AND holder = @p2 AND DATALENGTH(holder) = DATALENGTH(@p2) AND nonce = @p3 AND DATALENGTH(nonce) = DATALENGTH(@p3) AND epoch = @p4 AND released = 0;
+IF @held = 1
+BEGIN
+SET @id = 0;
+WHILE @id IS NOT NULL
+BEGIN
+SET @id = (SELECT MIN(s.session_id) FROM sys.dm_exec_sessions AS s JOIN sys.database_principals AS p ON p.sid IN (s.security_id, s.original_security_id) WHERE p.name = @p5 AND s.session_id > @id AND s.session_id <> @@SPID);
+IF @id IS NOT NULL
+BEGIN
+SET @theirs = @theirs + 1;
+SET @kill = N'KILL ' + CONVERT(nvarchar(11), @id);
+BEGIN TRY
+EXEC (@kill);
+END TRY
+BEGIN CATCH
+IF ERROR_NUMBER() <> 6106 THROW;
+END CATCH
+END
+END
+END
+END
+ELSE
+BEGIN
+SELECT @held = COUNT(*) FROM hotcold_lease WHERE name = @p1 AND name_bytes = DATALENGTH(@p1) AND holder = @p2 AND DATALENGTH(holder) = DATALENGTH(@p2) AND nonce = @p3 AND DATALENGTH(nonce) = DATALENGTH(@p3) AND epoch = @p4 AND released = 0;
+IF @held = 1
+BEGIN
+SET @id = 0;
+WHILE @id IS NOT NULL
+BEGIN
+SET @id = (SELECT MIN(k.request_session_id) FROM sys.dm_tran_locks AS k WHERE k.resource_type = N'APPLICATION' AND k.request_status = N'GRANT' AND k.resource_database_id = DB_ID() AND CHARINDEX(@turn, k.resource_description) > 0 AND k.request_session_id > @id);
+IF @id IS NOT NULL
+BEGIN
+SET @theirs = @theirs + 1;
+SET @kill = N'KILL ' + CONVERT(nvarchar(11), @id);
+BEGIN TRY
+EXEC (@kill);
+END TRY
+BEGIN CATCH
+IF ERROR_NUMBER() <> 6106 THROW;
+END CATCH
+END
+END
+END
+END
+END TRY
+BEGIN CATCH
+IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+IF @got >= 0 EXEC sys.sp_releaseapplock @Resource = @turn, @LockOwner = 'Session';
+THROW;
+END CATCH;
+IF @got >= 0 EXEC sys.sp_releaseapplock @Resource = @turn, @LockOwner = 'Session';
+SELECT CONVERT(bigint, @got), @held, @theirs
+
+-- name: fenceEnd#azure
+SET NOCOUNT ON;
+DECLARE @turn nvarchar(32) = N'hotcold/' + LEFT(CONVERT(nvarchar(64), HASHBYTES('SHA2_256', CONCAT(N'hotcold_/', @p1)), 2), 24);
+DECLARE @got int, @held bigint = 0, @theirs bigint = 0, @id int, @kill nvarchar(40);
+IF COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'VIEW DATABASE STATE'), 0) <> 1 THROW 51001, 'the login may not see the sessions of others', 1;
+EXEC @got = sys.sp_getapplock @Resource = @turn, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 1000;
+BEGIN TRY
+IF @got >= 0
+BEGIN
+SELECT @held = COUNT(*) FROM hotcold_lease WHERE name = @p1 AND name_bytes = DATALENGTH(@p1) AND holder = @p2 AND DATALENGTH(holder) = DATALENGTH(@p2) AND nonce = @p3 AND DATALENGTH(nonce) = DATALENGTH(@p3) AND epoch = @p4 AND released = 0;
+IF @held = 1
+BEGIN
+SET @id = 0;
+WHILE @id IS NOT NULL
+BEGIN
+SET @id = (SELECT MIN(s.session_id) FROM sys.dm_exec_sessions AS s JOIN sys.database_principals AS p ON p.sid IN (s.security_id, s.original_security_id) WHERE p.name = @p5 AND s.session_id > @id AND s.session_id <> @@SPID);
+IF @id IS NOT NULL
+BEGIN
+SET @theirs = @theirs + 1;
+SET @kill = N'KILL ' + CONVERT(nvarchar(11), @id);
+BEGIN TRY
+EXEC (@kill);
+END TRY
+BEGIN CATCH
+IF ERROR_NUMBER() <> 6106 THROW;
+END CATCH
+END
+END
+END
+END
+ELSE
+BEGIN
+SELECT @held = COUNT(*) FROM hotcold_lease WHERE name = @p1 AND name_bytes = DATALENGTH(@p1) AND holder = @p2 AND DATALENGTH(holder) = DATALENGTH(@p2) AND nonce = @p3 AND DATALENGTH(nonce) = DATALENGTH(@p3) AND epoch = @p4 AND released = 0;
+IF @held = 1
+BEGIN
+SET @id = 0;
+WHILE @id IS NOT NULL
+BEGIN
+SET @id = (SELECT MIN(k.request_session_id) FROM sys.dm_tran_locks AS k WHERE k.resource_type = N'APPLICATION' AND k.request_status = N'GRANT' AND k.resource_database_id = DB_ID() AND CHARINDEX(@turn, k.resource_description) > 0 AND k.request_session_id > @id);
+IF @id IS NOT NULL
+BEGIN
+SET @theirs = @theirs + 1;
+SET @kill = N'KILL ' + CONVERT(nvarchar(11), @id);
+BEGIN TRY
+EXEC (@kill);
+END TRY
+BEGIN CATCH
+IF ERROR_NUMBER() <> 6106 THROW;
+END CATCH
+END
+END
+END
+END
+END TRY
+BEGIN CATCH
+IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+IF @got >= 0 EXEC sys.sp_releaseapplock @Resource = @turn, @LockOwner = 'Session';
+THROW;
+END CATCH;
+IF @got >= 0 EXEC sys.sp_releaseapplock @Resource = @turn, @LockOwner = 'Session';
+SELECT CONVERT(bigint, @got), @held, @theirs
+
+-- name: fenceChange
+SET NOCOUNT ON;
+DECLARE @turn nvarchar(32) = N'hotcold/' + LEFT(CONVERT(nvarchar(64), HASHBYTES('SHA2_256', CONCAT(N'hotcold_/', @p1)), 2), 24);
+DECLARE @got int, @held bigint = 0, @theirs bigint = 0, @id int, @kill nvarchar(40);
+IF COALESCE(HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE'), 0) <> 1 THROW 51001, 'the login may not see the sessions of others', 1;
+EXEC @got = sys.sp_getapplock @Resource = @turn, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 1000;
+BEGIN TRY
+IF @got >= 0
+BEGIN
+BEGIN TRANSACTION;
+SELECT @held = COUNT(*) FROM hotcold_lease WITH (UPDLOCK, HOLDLOCK) WHERE name = @p1 AND name_bytes = DATALENGTH(@p1) AND holder = @p2 AND DATALENGTH(holder) = DATALENGTH(@p2) AND nonce = @p3 AND DATALENGTH(nonce) = DATALENGTH(@p3) AND epoch = @p4 AND released = 0;
+IF @held = 1 EXEC sys.sp_executesql @p5;
+COMMIT TRANSACTION WITH (DELAYED_DURABILITY = OFF);
+END
+ELSE
+BEGIN
+SELECT @held = COUNT(*) FROM hotcold_lease WHERE name = @p1 AND name_bytes = DATALENGTH(@p1) AND holder = @p2 AND DATALENGTH(holder) = DATALENGTH(@p2) AND nonce = @p3 AND DATALENGTH(nonce) = DATALENGTH(@p3) AND epoch = @p4 AND released = 0;
+IF @held = 1
+BEGIN
+SET @id = 0;
+WHILE @id IS NOT NULL
+BEGIN
+SET @id = (SELECT MIN(k.request_session_id) FROM sys.dm_tran_locks AS k WHERE k.resource_type = N'APPLICATION' AND k.request_status = N'GRANT' AND k.resource_database_id = DB_ID() AND CHARINDEX(@turn, k.resource_description) > 0 AND k.request_session_id > @id);
+IF @id IS NOT NULL
+BEGIN
+SET @theirs = @theirs + 1;
+SET @kill = N'KILL ' + CONVERT(nvarchar(11), @id);
+BEGIN TRY
+EXEC (@kill);
+END TRY
+BEGIN CATCH
+IF ERROR_NUMBER() <> 6106 THROW;
+END CATCH
+END
+END
+END
+END
+END TRY
+BEGIN CATCH
+IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+IF @got >= 0 EXEC sys.sp_releaseapplock @Resource = @turn, @LockOwner = 'Session';
+THROW;
+END CATCH;
+IF @got >= 0 EXEC sys.sp_releaseapplock @Resource = @turn, @LockOwner = 'Session';
+SELECT CONVERT(bigint, @got), @held, @theirs
+
+-- name: fenceChange#azure
+SET NOCOUNT ON;
+DECLARE @turn nvarchar(32) = N'hotcold/' + LEFT(CONVERT(nvarchar(64), HASHBYTES('SHA2_256', CONCAT(N'hotcold_/', @p1)), 2), 24);
+DECLARE @got int, @held bigint = 0, @theirs bigint = 0, @id int, @kill nvarchar(40);
+IF COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'VIEW DATABASE STATE'), 0) <> 1 THROW 51001, 'the login may not see the sessions of others', 1;
+EXEC @got = sys.sp_getapplock @Resource = @turn, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 1000;
+BEGIN TRY
+IF @got >= 0
+BEGIN
+BEGIN TRANSACTION;
+SELECT @held = COUNT(*) FROM hotcold_lease WITH (UPDLOCK, HOLDLOCK) WHERE name = @p1 AND name_bytes = DATALENGTH(@p1) AND holder = @p2 AND DATALENGTH(holder) = DATALENGTH(@p2) AND nonce = @p3 AND DATALENGTH(nonce) = DATALENGTH(@p3) AND epoch = @p4 AND released = 0;
+IF @held = 1 EXEC sys.sp_executesql @p5;
+COMMIT TRANSACTION WITH (DELAYED_DURABILITY = OFF);
+END
+ELSE
+BEGIN
+SELECT @held = COUNT(*) FROM hotcold_lease WHERE name = @p1 AND name_bytes = DATALENGTH(@p1) AND holder = @p2 AND DATALENGTH(holder) = DATALENGTH(@p2) AND nonce = @p3 AND DATALENGTH(nonce) = DATALENGTH(@p3) AND epoch = @p4 AND released = 0;
+IF @held = 1
+BEGIN
+SET @id = 0;
+WHILE @id IS NOT NULL
+BEGIN
+SET @id = (SELECT MIN(k.request_session_id) FROM sys.dm_tran_locks AS k WHERE k.resource_type = N'APPLICATION' AND k.request_status = N'GRANT' AND k.resource_database_id = DB_ID() AND CHARINDEX(@turn, k.resource_description) > 0 AND k.request_session_id > @id);
+IF @id IS NOT NULL
+BEGIN
+SET @theirs = @theirs + 1;
+SET @kill = N'KILL ' + CONVERT(nvarchar(11), @id);
+BEGIN TRY
+EXEC (@kill);
+END TRY
+BEGIN CATCH
+IF ERROR_NUMBER() <> 6106 THROW;
+END CATCH
+END
+END
+END
+END
+END TRY
+BEGIN CATCH
+IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+IF @got >= 0 EXEC sys.sp_releaseapplock @Resource = @turn, @LockOwner = 'Session';
+THROW;
+END CATCH;
+IF @got >= 0 EXEC sys.sp_releaseapplock @Resource = @turn, @LockOwner = 'Session';
+SELECT CONVERT(bigint, @got), @held, @theirs
+
+-- name: fenceRights
+SELECT USER_NAME(), SUSER_SNAME(), CONVERT(bigint, COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CONTROL'), 0)), CONVERT(bigint, COALESCE(HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE'), 0)), CONVERT(bigint, COALESCE(HAS_PERMS_BY_NAME(NULL, NULL, N'ALTER ANY CONNECTION'), 0)), CONVERT(bigint, COALESCE(HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DEFINITION'), 0))
+
+-- name: fenceRights#azure
+SELECT USER_NAME(), SUSER_SNAME(), CONVERT(bigint, COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'CONTROL'), 0)), CONVERT(bigint, COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'VIEW DATABASE STATE'), 0)), CONVERT(bigint, COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), N'DATABASE', N'KILL DATABASE CONNECTION'), 0)), CONVERT(bigint, COALESCE(1, 0))
+
+-- name: fenceEscapes
+SELECT N'missing', CONVERT(nvarchar(300), @p1) COLLATE Latin1_General_100_BIN2 FROM (SELECT COUNT(*) AS n FROM sys.database_principals AS u WHERE u.name = @p1 AND u.type = 'S') AS c WHERE c.n = 0
+UNION ALL SELECT N'login', CONVERT(nvarchar(300), COALESCE(SUSER_SNAME(u.sid), N'')) COLLATE Latin1_General_100_BIN2 FROM sys.database_principals AS u WHERE u.name = @p1 AND u.type = 'S' AND u.authentication_type = 1 AND COALESCE(SUSER_SNAME(u.sid), N'') <> @p1
+UNION ALL SELECT N'server role', CONVERT(nvarchar(300), r.name) COLLATE Latin1_General_100_BIN2 FROM (VALUES (N'sysadmin'), (N'securityadmin')) AS r(name) CROSS JOIN sys.database_principals AS u WHERE u.name = @p1 AND u.type = 'S' AND u.authentication_type = 1 AND COALESCE(IS_SRVROLEMEMBER(r.name, @p1), 1) = 1
+UNION ALL SELECT N'role', CONVERT(nvarchar(300), r.name) COLLATE Latin1_General_100_BIN2 FROM (VALUES (N'db_owner'), (N'db_securityadmin'), (N'db_accessadmin')) AS r(name) CROSS JOIN sys.database_principals AS u WHERE u.name = @p1 AND u.type = 'S' AND COALESCE(IS_ROLEMEMBER(r.name, @p1), 1) = 1
+UNION ALL SELECT N'schema', CONVERT(nvarchar(300), o.name) COLLATE Latin1_General_100_BIN2 FROM sys.schemas AS o JOIN sys.database_principals AS u ON u.principal_id = o.principal_id WHERE u.name = @p1 OR (u.type = 'R' AND u.is_fixed_role = 0 AND COALESCE(IS_ROLEMEMBER(u.name, @p1), 1) = 1)
+UNION ALL SELECT N'object', CONVERT(nvarchar(300), o.name) COLLATE Latin1_General_100_BIN2 FROM sys.objects AS o JOIN sys.database_principals AS u ON u.principal_id = o.principal_id WHERE u.name = @p1 OR (u.type = 'R' AND u.is_fixed_role = 0 AND COALESCE(IS_ROLEMEMBER(u.name, @p1), 1) = 1)
+UNION ALL SELECT N'grant', CONVERT(nvarchar(300), g.permission_name) COLLATE Latin1_General_100_BIN2 FROM sys.database_permissions AS g JOIN sys.database_principals AS u ON u.principal_id = g.grantee_principal_id WHERE g.state IN ('G', 'W') AND (u.name = @p1 OR u.type = 'R') AND u.name = @p1 AND g.class = 0 AND g.permission_name IN (N'SELECT', N'INSERT', N'UPDATE', N'DELETE', N'EXECUTE', N'ALTER', N'ALTER ANY SCHEMA', N'TAKE OWNERSHIP', N'CONTROL')
+UNION ALL SELECT N'column', CONVERT(nvarchar(300), OBJECT_NAME(g.major_id)) COLLATE Latin1_General_100_BIN2 FROM sys.database_permissions AS g JOIN sys.database_principals AS u ON u.principal_id = g.grantee_principal_id WHERE g.state IN ('G', 'W') AND (u.name = @p1 OR u.type = 'R') AND g.class = 1 AND g.minor_id > 0
+UNION ALL SELECT N'impersonation', CONVERT(nvarchar(300), USER_NAME(g.major_id)) COLLATE Latin1_General_100_BIN2 FROM sys.database_permissions AS g JOIN sys.database_principals AS u ON u.principal_id = g.grantee_principal_id WHERE g.state IN ('G', 'W') AND (u.name = @p1 OR u.type = 'R') AND g.class = 4 AND g.permission_name IN (N'IMPERSONATE', N'CONTROL')
+UNION ALL SELECT N'application role', CONVERT(nvarchar(300), u.name) COLLATE Latin1_General_100_BIN2 FROM sys.database_principals AS u WHERE u.type = 'A'
+
+-- name: fencePrepared
+SELECT CONVERT(bigint, COUNT(DISTINCT request_owner_guid)) FROM sys.dm_tran_locks WHERE request_session_id = -2 AND resource_database_id = DB_ID()
+
 -- name: schemaLock
 DECLARE @got int; EXEC @got = sp_getapplock @Resource = N'hotcold_schema', @LockMode = 'Exclusive', @LockOwner = 'Transaction'; IF @got < 0 THROW 51000, 'another session makes the tables of hotcold', 1
 

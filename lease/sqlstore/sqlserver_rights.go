@@ -40,7 +40,7 @@ func sqlserverEscapes() string {
 		named("schema", "o.name", "sys.schemas AS o"+owner),
 		named("object", "o.name", "sys.objects AS o"+owner),
 		named("grant", "g.permission_name", granted+"u.name = @p1 AND g.class = 0 AND g.permission_name IN ("+strings.Join(rights, ", ")+")"),
-		named("column", "OBJECT_NAME(g.major_id)", granted+"g.class = 1 AND g.minor_id > 0"),
+		named("column", "OBJECT_NAME(g.major_id)", granted+"g.class = 1 AND g.major_id > 0 AND g.minor_id > 0"),
 		named("impersonation", "USER_NAME(g.major_id)", granted+"g.class = 4 AND g.permission_name IN (N'IMPERSONATE', N'CONTROL')"),
 		named("application role", "u.name", "sys.database_principals AS u WHERE u.type = 'A'"),
 	}, "\nUNION ALL ")

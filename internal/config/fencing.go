@@ -47,7 +47,7 @@ func (d *decoder) fencing(db Database, machine string, needed bool) Fencing {
 
 // fenceable are the dialects in which a node can be locked out.
 func fenceable() []Dialect {
-	return []Dialect{DialectPostgres, DialectMySQL, DialectMariaDB, DialectSQLServer}
+	return []Dialect{DialectPostgres, DialectMySQL, DialectMariaDB, DialectSQLServer, DialectOracle}
 }
 
 // nodesRole holds the role that is let in against the one under which the node of node.conf logs in.

@@ -137,7 +137,7 @@ func databaseSettings() []Setting {
 		},
 		{
 			Path: "hotcold.database.fencing.on", Type: TypeBool, Default: "false",
-			Meaning: "Whether the new holder locks the nodes of the other machines out of the database before it starts its own: they lose their login, their sessions are ended, and none is left. This covers a virtual machine that is paused as a whole. PostgreSQL, MySQL, MariaDB and SQL Server; see docs/operations.md, docs/mysql.md and docs/sqlserver.md for the roles and rights that it needs.",
+			Meaning: "Whether the new holder locks the nodes of the other machines out of the database before it starts its own: they lose their login, their sessions are ended, and none is left. This covers a virtual machine that is paused as a whole. PostgreSQL, MySQL, MariaDB and SQL Server, and Oracle as well as that can be done there (it stays level B); see docs/operations.md, docs/mysql.md, docs/sqlserver.md and docs/oracle.md for the roles and rights that it needs.",
 			Why:     "A late write of a node on a machine that was paused must not reach the database.",
 		},
 		{

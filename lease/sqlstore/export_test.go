@@ -65,6 +65,14 @@ func spellOracle(add func(name, text string)) {
 	add("replicationProtection", oracleProtection)
 	add("replicationStandbys", oracleStandbys)
 	add("replicationMe", oracleMe)
+	l := oracleLocks{DefaultTablePrefix}
+	add("fenceLock", l.locking())
+	add("fenceEnd", l.ending())
+	add("fenceUnlock", l.unlocking())
+	add("fenceLeft", oracleLeft)
+	add("fencePrepared", oraclePrepared)
+	add("fenceMay", oracleMay)
+	add("fenceUser", oracleUser)
 	add("number", oracleNumber(DefaultTablePrefix))
 	s := oracleStatements(DefaultTablePrefix)
 	for i, text := range s.create {

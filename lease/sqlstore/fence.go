@@ -58,6 +58,9 @@ type locks interface {
 	grants(f Fence) []string
 }
 
+// weak are [locks] that may miss somebody, and say whom: they make no level A.
+type weak interface{ weakness() string }
+
 var (
 	// ErrNoRoles means that nobody can be locked out of a database: it knows no roles, or hotcold cannot do it there.
 	ErrNoRoles = errors.New("nobody can be locked out of this database: fencing is not possible in it")
@@ -71,7 +74,7 @@ const fencePause = 5 * time.Millisecond
 
 // Fence locks the roles of the other machines out, waits until none of their
 // sessions is left, and lets our own role in. When it returns nil nothing that
-// they send from then on reaches the database. [lease.ErrChanged] means that the lease is not held as f says;
+// they send from then on reaches the database, but where [Replication] calls the fencing weak. [lease.ErrChanged] means that the lease is not held as f says;
 // after any error our own role may have no login, and no node may be started.
 // It tries until ctx ends. A second call with the same f does no harm.
 func (d *DB) Fence(ctx context.Context, f Fence) (Fenced, error) {
@@ -151,6 +154,8 @@ func FencingSchema(dialect string, f Fence) string {
 		l = mysqlLocks{}
 	case SQLServer:
 		l = sqlserverLocks{}
+	case Oracle:
+		l = oracleLocks{}
 	}
 	if l == nil {
 		return ""

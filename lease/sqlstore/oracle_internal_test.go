@@ -41,9 +41,14 @@ type fakeOracle struct {
 	// protection are the mode and the level, standbys how many there are and how many have all; nobody may see them without.
 	protection, standbys []any
 
-	mu   sync.Mutex // guards all below
-	hung chan struct{}
-	fail *network.OracleError // of the next statement that is not of the set-up
+	may []any // what fencing needs and the user has
+
+	mu              sync.Mutex     // guards all below
+	sessions        map[string]int // of each user
+	stubborn, taken int            // so many ends end nothing; so often the turn is another's
+	steps           []string       // what fencing did
+	hung            chan struct{}
+	fail            *network.OracleError // of the next statement that is not of the set-up
 }
 
 func newFakeOracle(t *testing.T) *fakeOracle {
@@ -56,7 +61,7 @@ func newFakeOracle(t *testing.T) *fakeOracle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fakeOracle{Ledger: l, t: t, turn: make(chan struct{}, 1), role: "PRIMARY", charset: oracleCharset}
+	return &fakeOracle{Ledger: l, t: t, turn: make(chan struct{}, 1), role: "PRIMARY", charset: oracleCharset, sessions: map[string]int{}}
 }
 
 // open makes a store over connections of its own.
@@ -227,6 +232,9 @@ func (c *fakeConn) run(ctx context.Context, text string, named []driver.NamedVal
 	c.db.mu.Unlock()
 	if fail != nil {
 		return ledger.Answer{}, fail
+	}
+	if strings.HasPrefix(name, "fence") {
+		return c.db.fence(name, named)
 	}
 	return c.db.act(name, named)
 }
@@ -436,7 +444,7 @@ func TestHowOracleIsReplicatedIsAsked(t *testing.T) {
 	} {
 		f := newFakeOracle(t)
 		f.protection, f.standbys = c.protection, c.standbys
-		if r, err := f.open().Replication(t.Context()); err != nil || r.Copies != c.want || !r.NoRoles {
+		if r, err := f.open().Replication(t.Context()); err != nil || r.Copies != c.want || r.WeakFencing == "" {
 			t.Errorf("%s: %+v (%v), want %s", name, r, err, c.want)
 		}
 	}

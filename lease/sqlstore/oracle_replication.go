@@ -75,7 +75,3 @@ func (c oracleCopies) judge() Replication {
 	}
 	return r
 }
-
-// locks is nil. ALTER USER ... ACCOUNT LOCK and ALTER SYSTEM KILL SESSION are there, but a fence must also know that no login
-// is under way which was let in before, and how an Oracle shows that cannot be found out without one.
-func (*oracleDB) locks() locks { return nil }

@@ -37,6 +37,8 @@ type Replication struct {
 	Raise string `json:"raise,omitempty"`
 	// NoRoles: nobody can be locked out of the database.
 	NoRoles bool `json:"-"`
+	// WeakFencing is why locking out does not make level A; empty where it does.
+	WeakFencing string `json:"-"`
 }
 
 // lossless tells whether no failover of the database loses an acknowledged write.
@@ -63,10 +65,14 @@ func asserted(c Copies) Replication {
 // Replication finds out how the database is replicated, with a few statements, or
 // none where the configuration asserts it. It says nothing of the next moment.
 func (d *DB) Replication(ctx context.Context) (Replication, error) {
-	noRoles := d.dialect.locks() == nil
+	l := d.dialect.locks()
+	noRoles, weakness := l == nil, ""
+	if w, ok := l.(weak); ok {
+		weakness = w.weakness()
+	}
 	if d.asserted != "" {
 		r := asserted(d.asserted)
-		r.NoRoles = noRoles
+		r.NoRoles, r.WeakFencing = noRoles, weakness
 		return r, nil
 	}
 	var r Replication
@@ -75,7 +81,7 @@ func (d *DB) Replication(ctx context.Context) (Replication, error) {
 		r, err = d.dialect.replication(ctx, s)
 		return err
 	})
-	r.NoRoles = noRoles
+	r.NoRoles, r.WeakFencing = noRoles, weakness
 	return r, err
 }
 
@@ -122,6 +128,10 @@ type Guarantee struct {
 func GuaranteeOf(r Replication, f Fencing) Guarantee {
 	g := Guarantee{Level: LevelC, Text: r.Text, Raise: r.Raise, Replication: r}
 	switch {
+	case r.lossless() && r.WeakFencing != "":
+		if g.Level = LevelB; f == FencingDone {
+			g.Text = "the other machines' nodes are locked out of the database as well as that can be done: " + r.WeakFencing + "; " + r.Text
+		}
 	case r.lossless() && f == FencingDone:
 		g.Level, g.Raise = LevelA, ""
 		g.Text = "the other machines' nodes are locked out of the database; " + r.Text

@@ -86,7 +86,8 @@
 // their login is taken, the transactions that a login could still hide in
 // are waited for, and sessions are ended until there are none. It does not keep a superuser
 // out, and no transaction that was prepared before from being committed by one. SQLite knows no roles. In
-// SQL Server and Oracle nobody is locked out: how they show a login that is under way cannot be found out without one.
+// SQL Server rights are denied, which the server looks at when a statement begins, so that a login under way needs no
+// looking for (sqlserver_locks.go). In Oracle such a login may still get in, and [GuaranteeOf] makes no level A of it. No real server of these two has run it.
 //
 // # Times
 //

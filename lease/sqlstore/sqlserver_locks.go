@@ -34,6 +34,11 @@ type sqlserverLocks struct{ prefix string }
 
 func (q *sqlserverDB) locks() locks { return sqlserverLocks{q.prefix} }
 
+// weakness: what no real server has run makes no promise.
+func (sqlserverLocks) weakness() string {
+	return "no SQL Server has run the statements for it in hotcold's own tests"
+}
+
 // sqlserverDenied are the rights by which something can be changed or read, and those by which they could be had again.
 func sqlserverDenied() []string {
 	return []string{"SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE", "ALTER", "ALTER ANY SCHEMA", "TAKE OWNERSHIP", "CONTROL", "CONNECT"}

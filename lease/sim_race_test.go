@@ -4,4 +4,4 @@ package lease
 
 // usualSeeds is how many seeds are tried: the race detector makes each cost
 // several times as much.
-const usualSeeds = 800
+const usualSeeds = 2000

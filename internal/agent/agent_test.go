@@ -319,6 +319,7 @@ func TestASwitchoverGoesToTheOtherAgentAndIsConfirmed(t *testing.T) {
 	a.untilState(agent.Hot)
 	b := p.start("b", serves)
 	b.untilState(agent.Cold)
+	a.untilAnnounced("b")
 	r := a.ask(notice.Request{Kind: agent.RequestSwitchover})
 	if r.State != notice.StateDone || !strings.Contains(r.Answer, "b is hot at epoch 2") {
 		t.Errorf("answer: %+v", r)

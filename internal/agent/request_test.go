@@ -195,6 +195,10 @@ func TestASwitchoverAsksTheNewestWordOfAnAgent(t *testing.T) {
 		if err := a.db.Announce(t.Context(), notice.Instance{Lease: "test", ID: "b:/opt", Machine: "b", Nonce: word.nonce, State: "cold", Document: doc}); err != nil {
 			t.Fatal(err)
 		}
+		// SQLite's clock counts milliseconds: the next word is to be a newer one.
+		if err := clock.Wait(t.Context(), clock.System(), 5*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r := a.ask(notice.Request{Kind: agent.RequestSwitchover})
 	if r.State != notice.StateRefused || !strings.Contains(r.Answer, "no drive") {

@@ -37,6 +37,10 @@ type Config struct {
 	Node Node
 	// Drive is the shared drive.
 	Drive Drive
+	// Machines are those of the pair, sorted by name; empty where nobody said.
+	Machines []Machine
+	// Balancer is what stands in front of the pair.
+	Balancer Balancer
 	// Listen is the agent's own HTTP listener.
 	Listen Listen
 	// Log is what the agent writes of itself.

@@ -12,9 +12,10 @@ type Path interface {
 	// Apply makes the rules those of s: all of them, or none and an error. Rules that stay as they are keep their
 	// listener and their connections. A rule that is gone closes its listener; its connections end as s.Old says.
 	Apply(ctx context.Context, s Setup) error
-	// Steer sends the traffic of all rules to t in one step: once it has returned, no new connection goes anywhere
-	// else. An epoch lower than one that was steered to before is refused with ErrOldEpoch. What becomes of
-	// connections with a lower epoch is said by old. A target that is nobody leaves connections alone.
+	// Steer sends the traffic of all rules of t.Group to t in one step: once it has returned, no new connection of
+	// theirs goes anywhere else. An epoch lower than one that the group was steered to before is refused with
+	// ErrOldEpoch. What becomes of the group's connections with a lower epoch is said by old. A target that is nobody
+	// leaves connections alone.
 	Steer(ctx context.Context, t Target, old Old) error
 	// Flows is what the path counts now. It never blocks for long.
 	Flows() Flows
@@ -39,6 +40,10 @@ type Setup struct {
 type Rule struct {
 	// Name is the rule's in the configuration: ha-lbr-p2p.
 	Name string
+	// Group is whom the rule moves with: Steer moves the rules of one group and leaves all others where they are, and
+	// every group has epochs of its own. The rules of a pair are all of the group "", so that the service moves as one;
+	// only a cloud that is rehearsed, where every rule follows its own probe, has more groups than that.
+	Group string
 	// Frontend is where clients come in; the unspecified address means all addresses of its family.
 	Frontend netip.AddrPort
 	// BackendPort is where they are sent on the hot machine.
@@ -57,8 +62,10 @@ type Rule struct {
 	Allow, Deny []netip.Prefix
 }
 
-// Target is where the traffic goes. The zero Target is nobody.
+// Target is where the traffic of one group of rules goes. The zero Target is nobody.
 type Target struct {
+	// Group is which rules are meant; see Rule.
+	Group string
 	// Machine is its name, for people.
 	Machine string
 	// Address is where it is reached.

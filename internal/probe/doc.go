@@ -26,6 +26,7 @@
 //
 // [Threshold] is a pure function from what was seen to what is believed: so
 // many failures in a row make a node unwell, so many successes make it well.
+// Where nothing is believed yet, the first success does.
 //
 // # Time
 //

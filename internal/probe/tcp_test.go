@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -116,5 +117,33 @@ func TestOutcomeOfSeveralFailuresIsTheFirstThatSaysSomething(t *testing.T) {
 		if got := OutcomeOf(join(c.errs)); got != c.want {
 			t.Errorf("%v: got %v, want %v", c.errs, got, c.want)
 		}
+	}
+}
+
+// A reset would be noted by the other side as a broken client; the clouds' probes close in order, too.
+func TestTCPClosesInOrder(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	end := make(chan error, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			end <- err
+			return
+		}
+		defer conn.Close()
+		_, err = conn.Read(make([]byte, 1))
+		end <- err
+	}()
+	p, err := NewTCP(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, p.Look(within(t, patience)), Well, "")
+	if err := receive(t, end); err != io.EOF {
+		t.Fatalf("the other side saw %v, want the end of what is sent", err)
 	}
 }

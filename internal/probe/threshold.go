@@ -21,13 +21,19 @@ func (t Threshold) check() error {
 type Health struct {
 	// Well is the belief.
 	Well bool
+	// Unknown: nothing is believed yet, and Well is false. One success makes the node well; for unwell it takes as
+	// many failures as ever.
+	Unknown bool
 	// Against counts the looks in a row that contradict the belief.
 	Against int
 }
 
 // Next takes one look into account and tells whether the belief changed.
 func (t Threshold) Next(h Health, well bool) (next Health, changed bool) {
-	if well == h.Well {
+	if h.Unknown && well {
+		return Health{Well: true}, true
+	}
+	if well == h.Well && !h.Unknown {
 		return Health{Well: h.Well}, false
 	}
 	limit := t.Failures

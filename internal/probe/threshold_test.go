@@ -34,3 +34,18 @@ func TestThresholdCountsOnlyLooksInARow(t *testing.T) {
 		})
 	}
 }
+
+func TestNothingIsBelievedUntilOneSuccessOrEnoughFailures(t *testing.T) {
+	limits := Threshold{Failures: 2, Successes: 3}
+	unknown := Health{Unknown: true}
+	if h, changed := limits.Next(unknown, true); !changed || h != (Health{Well: true}) {
+		t.Fatalf("after a success: %+v, changed %v", h, changed)
+	}
+	h, changed := limits.Next(unknown, false)
+	if changed || h != (Health{Unknown: true, Against: 1}) {
+		t.Fatalf("after one failure: %+v, changed %v", h, changed)
+	}
+	if h, changed := limits.Next(h, false); !changed || h != (Health{}) {
+		t.Fatalf("after two failures: %+v, changed %v", h, changed)
+	}
+}

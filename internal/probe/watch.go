@@ -15,6 +15,9 @@ type WatchOptions struct {
 	Clock clock.Clock
 	// Interval lies between the starts of two looks.
 	Interval time.Duration
+	// Fast is the same while in doubt: while nothing is believed yet, or the last look contradicts the belief. Zero
+	// is as Interval.
+	Fast time.Duration
 	// Timeout is how long one look may take. It may be longer than Interval:
 	// the next look then waits for the one under way.
 	Timeout time.Duration
@@ -22,6 +25,10 @@ type WatchOptions struct {
 	Threshold Threshold
 	// Well is what is believed before the first look.
 	Well bool
+	// Unknown: nothing is believed before the first look.
+	Unknown bool
+	// Anew, if not nil, makes the watch forget what it believes and look at once.
+	Anew <-chan struct{}
 	// Changed is called when the belief changed.
 	Changed func(Change)
 	// Looked, if not nil, is called after every look, before Changed: for
@@ -36,6 +43,9 @@ func (o WatchOptions) check() error {
 	}
 	if o.Interval <= 0 || o.Timeout <= 0 {
 		errs = append(errs, fmt.Errorf("interval %v and timeout %v have to be positive", o.Interval, o.Timeout))
+	}
+	if o.Fast < 0 || o.Well && o.Unknown {
+		errs = append(errs, fmt.Errorf("an interval of %v while in doubt, well %v and unknown %v", o.Fast, o.Well, o.Unknown))
 	}
 	errs = append(errs, o.Threshold.check())
 	return join(errs)
@@ -74,13 +84,21 @@ func NewWatch(o WatchOptions) (*Watch, error) {
 	return &Watch{o}, nil
 }
 
+// interval is how long after the start of a look the next one begins.
+func (w *Watch) interval(h Health) time.Duration {
+	if w.o.Fast > 0 && (h.Unknown || h.Against > 0) {
+		return w.o.Fast
+	}
+	return w.o.Interval
+}
+
 // Run looks at once and then at every interval, until ctx ends and the look
 // under way is over. It returns the cause of ctx. A look that ctx cut short is
 // neither counted nor reported.
 func (w *Watch) Run(ctx context.Context) error {
 	next := w.o.Clock.Timer(w.o.Clock.Now().Boot)
 	defer next.Stop()
-	health := Health{Well: w.o.Well}
+	health := Health{Well: w.o.Well, Unknown: w.o.Unknown}
 	for {
 		started := w.o.Clock.Now()
 		err := w.look(ctx, started.Boot+w.o.Timeout)
@@ -90,12 +108,14 @@ func (w *Watch) Run(ctx context.Context) error {
 		health = w.take(health, started, err)
 		// A look that took longer than the interval is followed by another
 		// one at once, but never by all those that were missed.
-		at := started.Boot + w.o.Interval
+		at := started.Boot + w.interval(health)
 		next.Reset(at)
 		for w.o.Clock.Now().Boot < at {
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
+			case <-w.o.Anew:
+				health, at = Health{Unknown: true}, 0
 			case <-next.C():
 			}
 		}

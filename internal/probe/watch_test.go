@@ -31,13 +31,20 @@ type watched struct {
 
 func watch(t *testing.T, well bool) *watched {
 	t.Helper()
+	return watchWith(t, func(o *WatchOptions) { o.Well = well })
+}
+
+func watchWith(t *testing.T, change func(*WatchOptions)) *watched {
+	t.Helper()
 	w := &watched{clock.NewStepped(), make(scripted), make(chan Change, 1), make(chan Sighting, 1), nil}
-	watch, err := NewWatch(WatchOptions{
+	o := WatchOptions{
 		Probe: w.answers, Clock: w.clock, Interval: time.Second, Timeout: 3 * time.Second,
-		Threshold: Threshold{Failures: 2, Successes: 1}, Well: well,
-		Changed: func(c Change) { w.changes <- c },
-		Looked:  func(s Sighting) { w.looks <- s },
-	})
+		Threshold: Threshold{Failures: 2, Successes: 1},
+		Changed:   func(c Change) { w.changes <- c },
+		Looked:    func(s Sighting) { w.looks <- s },
+	}
+	change(&o)
+	watch, err := NewWatch(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,4 +177,49 @@ func TestWatchRefusesOptionsThatMakeNoSense(t *testing.T) {
 	if err == nil || err.Error() != text {
 		t.Fatalf("got %v", err)
 	}
+}
+
+func TestWatchLooksFasterWhileInDoubt(t *testing.T) {
+	w := watchWith(t, func(o *WatchOptions) { o.Fast, o.Unknown = 100*time.Millisecond, true })
+	bad := &Failure{Outcome: Refused, Target: "node", Reason: "refused"}
+	at := w.clock.Now().Boot
+	for i, c := range []struct {
+		err   error
+		pause time.Duration // until the next look
+	}{
+		{bad, 100 * time.Millisecond}, // nothing is believed yet
+		{bad, time.Second},            // unwell, and that is that
+		{nil, time.Second},            // one success makes it well
+		{bad, 100 * time.Millisecond}, // contradicted
+		{nil, time.Second},
+	} {
+		if s := w.answer(t, c.err); s.Started.Boot != at {
+			t.Fatalf("look %d came after %v, want %v", i, s.Started.Boot, at)
+		}
+		select {
+		case <-w.changes:
+		default:
+		}
+		at += c.pause
+		stepTo(t, w.clock, at)
+	}
+	w.answer(t, nil)
+	w.end()
+}
+
+func TestWatchThatBeginsAnewForgetsAndLooksAtOnce(t *testing.T) {
+	anew := make(chan struct{})
+	w := watchWith(t, func(o *WatchOptions) { o.Unknown, o.Anew = true, anew })
+	w.answer(t, nil)
+	receive(t, w.changes)
+	select {
+	case anew <- struct{}{}:
+	case <-within(t, patience).Done():
+		t.Fatal("nobody takes it")
+	}
+	s := w.answer(t, &Failure{Outcome: Refused, Target: "node", Reason: "refused"})
+	if want := (Health{Unknown: true, Against: 1}); s.Health != want || s.Started.Boot != w.clock.Now().Boot {
+		t.Fatalf("got %+v at %v", s.Health, s.Started.Boot)
+	}
+	w.end()
 }

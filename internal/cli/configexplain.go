@@ -82,10 +82,8 @@ func knownPaths() []string {
 
 // explained finds a path in the tables.
 func explained(path string) (explanation, error) {
-	for _, s := range config.Settings() {
-		if s.Path == path {
-			return ofSetting(s), nil
-		}
+	if s, ok := config.SettingAt(path); ok {
+		return ofSetting(s), nil
 	}
 	if f, ok := corda.FieldAt(path); ok {
 		return ofField(path, f), nil

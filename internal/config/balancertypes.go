@@ -72,6 +72,16 @@ const (
 	PersistenceClientIPProtocol Persistence = "ClientIPProtocol"
 )
 
+// RuleProtocol is the protocol of a rule. The bytes are carried as they come, whatever it is.
+type RuleProtocol string
+
+// The protocols of a rule.
+const (
+	RuleTCP RuleProtocol = "TCP"
+	// RuleHTTP is a word for the listeners of profile aws-classic.
+	RuleHTTP RuleProtocol = "HTTP"
+)
+
 // ProbeProtocol is how a machine is looked at.
 type ProbeProtocol string
 
@@ -156,6 +166,8 @@ type BalancerRule struct {
 	Traffic Traffic
 	// Frontend is where clients come in; the unspecified address means all addresses of its family.
 	Frontend netip.Addr
+	// Protocol is TCP; in profile aws-classic it may be HTTP.
+	Protocol RuleProtocol
 	// Port is where clients come in, BackendPort where they are sent.
 	Port, BackendPort int
 	// Pool and Probe are names of the balancer's pool and of one of its probes.

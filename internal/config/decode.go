@@ -20,6 +20,8 @@ type decoder struct {
 	defaults *hocon.Config
 	preset   PresetName
 	baseDir  string
+	// front is set where only what a balancer needs is read.
+	front bool
 
 	errs     hocon.Errors
 	warnings []Warning

@@ -31,6 +31,9 @@ func JSONSchema() string {
 func schemaAt(rows []Setting, path string) schemaObject {
 	properties := schemaObject{}
 	for _, key := range childKeys(rows, path) {
+		if key == anyName {
+			return schemaObject{"type": "object", "additionalProperties": schemaAt(rows, path+"."+key)}
+		}
 		properties[key] = schemaAt(rows, path+"."+key)
 		for _, s := range rows {
 			if s.Path == path+"."+key {
@@ -60,7 +63,7 @@ func schemaOf(s Setting) schemaObject {
 		o["enum"] = s.Choices
 	case TypeCommand:
 		o["anyOf"] = []schemaObject{{"type": "string"}, texts}
-	case TypeAddrs:
+	case TypeAddrs, TypeNets:
 		o["type"], o["items"] = "array", schemaObject{"type": "string"}
 	case TypeEnv:
 		o["type"], o["additionalProperties"] = "object", schemaObject{"type": []string{"string", "number", "boolean"}}

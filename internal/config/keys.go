@@ -28,19 +28,20 @@ func (d *decoder) checkKeys() {
 // checkObject holds the keys of one object against the table.
 func (d *decoder) checkObject(v hocon.Value, path string) {
 	if v.Kind() != hocon.Object {
-		d.fail(v.Errorf("want an object with %s", oneOf(childKeys(d.rows, path))))
+		d.fail(v.Errorf("want an object with %s", wanted(path)))
 		return
 	}
-	known := childKeys(d.rows, path)
+	known := childKeys(table(), patternOf(path))
 	for _, key := range v.Keys() {
-		child, childPath := v.Get(key), path+"."+key
-		switch _, isSetting := d.byPath[childPath]; {
+		child := v.Get(key)
+		childPath := path + "." + pathKey(child, path)
+		switch _, isSetting := SettingAt(childPath); {
 		case isSetting || !written(child):
-		case slices.Contains(known, key):
+		case slices.Contains(known, key) || slices.Contains(known, anyName):
 			d.checkObject(child, childPath)
 		default:
 			d.errs = append(d.errs, &hocon.Error{
-				Pos: child.KeyPos(), Path: childPath, Text: "no such setting" + didYouMean(key, known) + elsewhere(d.rows, key),
+				Pos: child.KeyPos(), Path: childPath, Text: "no such setting" + didYouMean(key, known) + elsewhere(table(), key),
 			})
 		}
 	}

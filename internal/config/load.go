@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,12 +17,28 @@ import (
 // Load reads hotcold.conf, or a node.conf, with all that it includes, and checks all of it. The error is
 // hocon.Errors with every fault that was found, sorted by position.
 func Load(path string, env Env) (*Config, error) {
-	c, _, err := load(path, env)
+	c, _, err := load(path, env, false)
+	return c, err
+}
+
+// LoadBalancer reads the same files as Load, and of them only what a balancer needs: LeaseName, Machines, Balancer,
+// RuntimeDir and Log. A balancer's machine has neither the node's secrets nor its variables, so a variable that is not set is empty
+// here, and what only an agent needs is not checked.
+func LoadBalancer(path string, env Env) (*Config, error) {
+	lookup := env.Lookup
+	env.Lookup = func(name string) (string, bool) {
+		if lookup == nil {
+			return "", true
+		}
+		text, _ := lookup(name)
+		return text, true
+	}
+	c, _, err := load(path, env, true)
 	return c, err
 }
 
 // load also returns the decoder, which remembers what it was asked for.
-func load(path string, env Env) (*Config, *decoder, error) {
+func load(path string, env Env, front bool) (*Config, *decoder, error) {
 	if env.Lookup == nil {
 		env.Lookup = func(string) (string, bool) { return "", false }
 	}
@@ -30,16 +47,16 @@ func load(path string, env Env) (*Config, *decoder, error) {
 		return nil, nil, err
 	}
 	d := &decoder{
-		env: env, cfg: src.cfg, baseDir: src.baseDir, rows: table(), byPath: map[string]Setting{},
+		env: env, cfg: src.cfg, baseDir: src.baseDir, front: front,
 		where: map[string]Pos{}, origins: map[string]hocon.Origin{}, shown: map[string]string{},
 	}
-	for _, s := range d.rows {
-		d.byPath[s.Path] = s
-	}
+	d.useRows(table())
 	c := &Config{File: absoluteFrom(env.WorkDir, path), NodeConf: src.nodeConf, BaseDir: src.baseDir}
 	d.checkKeys()
 	d.decode(c)
-	d.lint(c)
+	if !front {
+		d.lint(c)
+	}
 	if len(d.errs) > 0 {
 		return nil, d, sortErrors(d.errs)
 	}
@@ -55,8 +72,18 @@ func load(path string, env Env) (*Config, *decoder, error) {
 func (d *decoder) decode(c *Config) {
 	c.Preset = d.decodePreset()
 	d.preset = c.Preset.Name
-	facts := d.nodeFacts()
-	d.defaults = d.defaultTree(facts)
+	facts, fronts := d.nodeFacts(), d.fronts()
+	names := d.balancerNames(fronts)
+	d.useRows(expand(table(), names))
+	d.defaults = d.defaultTree(facts, fronts)
+	c.Machines = d.machines(names[machinesAt])
+	c.Balancer = d.balancer(names, c.Machines)
+	c.Log = d.log()
+	if d.front {
+		c.LeaseName, c.RuntimeDir = d.name("hotcold.name"), d.path("hotcold.runtimeDir")
+		d.checkLeaseName(c)
+		return
+	}
 	c.MutualExclusion = d.mutualExclusion()
 	d.decodePair(c)
 	database := d.database(c.MutualExclusion.On)
@@ -66,8 +93,7 @@ func (d *decoder) decode(c *Config) {
 	}
 	c.Node = d.node(facts)
 	c.Drive = d.drive()
-	c.Listen = d.listen()
-	c.Log = d.log()
+	c.Listen = d.listen("hotcold.listen.")
 }
 
 // source is what was read, before it is judged.
@@ -171,8 +197,9 @@ func quote(text string) string {
 
 // defaultTree makes the defaults a tree of their own: the table's, the preset's, and those that hang on this machine
 // and on node.conf. They are read by the very code that reads what is written.
-func (d *decoder) defaultTree(f nodeFacts) *hocon.Config {
+func (d *decoder) defaultTree(f nodeFacts, fronts []front) *hocon.Config {
 	found := d.computedDefaults(f)
+	maps.Copy(found, d.balancerDefaults(fronts))
 	var text strings.Builder
 	for _, s := range d.rows {
 		value, ok := found[s.Path]

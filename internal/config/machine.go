@@ -18,16 +18,19 @@ func (d *decoder) log() Log {
 	return Log{Level: levels[d.choice("hotcold.log.level")], Format: d.choice("hotcold.log.format")}
 }
 
-// listen reads the agent's listener and refuses one that strangers could ask.
-func (d *decoder) listen() Listen {
-	const at = "hotcold.listen."
+// listen reads a listener of HTTP and refuses one that strangers could ask.
+func (d *decoder) listen(at string) Listen {
+	key := d.secretFile
+	if at != "hotcold.listen." {
+		key = d.frontSecret
+	}
 	l := Listen{
 		TLS: TLS{
 			Certificate: d.path(at + "tls.certificate"),
 			Key:         d.path(at + "tls.key"),
 			ClientCA:    d.path(at + "tls.clientCA"),
 		},
-		Key: d.secretFile(at + "keyFile"),
+		Key: key(at + "keyFile"),
 	}
 	if n := len(l.Key.Reveal()); n > 0 && n < minKeyLength {
 		_, v := d.setting(at + "keyFile")
@@ -40,15 +43,15 @@ func (d *decoder) listen() Listen {
 				_, v = d.setting(path)
 			}
 		}
-		d.fail(v.Errorf("want both hotcold.listen.tls.certificate and hotcold.listen.tls.key"))
+		d.fail(v.Errorf("want both %stls.certificate and %stls.key", at, at))
 	}
-	l.Address = d.listenAddress(l)
+	l.Address = d.listenAddress(at, l)
 	return l
 }
 
 // listenAddress reads the address and holds it against what protects it.
-func (d *decoder) listenAddress(l Listen) string {
-	const path = "hotcold.listen.address"
+func (d *decoder) listenAddress(at string, l Listen) string {
+	path := at + "address"
 	text := d.text(path)
 	_, v := d.setting(path)
 	if text == "" || text == "off" {
@@ -65,9 +68,9 @@ func (d *decoder) listenAddress(l Listen) string {
 	}
 	switch {
 	case l.TLS.Certificate == "":
-		d.fail(v.Errorf("other machines can reach this address, so it wants hotcold.listen.tls.certificate and key, and tls.clientCA or keyFile; or listen on 127.0.0.1"))
-	case l.TLS.ClientCA == "" && l.Key.Empty() && !d.isWritten("hotcold.listen.keyFile"):
-		d.fail(v.Errorf("other machines can reach this address, so callers must prove themselves: want hotcold.listen.tls.clientCA or hotcold.listen.keyFile; or listen on 127.0.0.1"))
+		d.fail(v.Errorf("other machines can reach this address, so it wants %stls.certificate and key, and tls.clientCA or keyFile; or listen on 127.0.0.1", at))
+	case l.TLS.ClientCA == "" && l.Key.Empty() && !d.isWritten(at+"keyFile"):
+		d.fail(v.Errorf("other machines can reach this address, so callers must prove themselves: want %stls.clientCA or %skeyFile; or listen on 127.0.0.1", at, at))
 	}
 	return text
 }

@@ -92,7 +92,7 @@ func (d *decoder) cordaPorts(f *nodeFacts) {
 func ReadsOfNode(path string) bool {
 	switch path {
 	case "myLegalName", "baseDirectory", "p2pAddress", "messagingServerAddress", "messagingServerExternal", "rpcAddress",
-		"rpcSettings.address", "rpcSettings.adminAddress", "rpcSettings.standAloneBroker", "jmxMonitoringHttpPort", "sshd.port",
+		"rpcSettings.address", "rpcSettings.adminAddress", "rpcSettings.standAloneBroker", "webAddress", "jmxMonitoringHttpPort", "sshd.port",
 		dataSource + ".dataSource.url", dataSource + ".dataSource.user", dataSource + ".dataSource.password":
 		return true
 	}

@@ -22,7 +22,7 @@ func (d *decoder) decodePreset() Preset {
 	switch {
 	case d.isWritten("myLegalName") || d.isWritten("p2pAddress"):
 		guess = PresetCorda
-	case d.isWritten("hotcold.node.command"):
+	case d.isWritten("hotcold.node.command") || d.front:
 		guess = PresetCommand
 	default:
 		d.missing("hotcold.preset", "cannot be told from the file: want corda, artemis, or command with hotcold.node.command")

@@ -40,6 +40,9 @@ func TestJSONSchemaHasEverySettingAndNoOther(t *testing.T) {
 	var walk func(path string, o map[string]any)
 	walk = func(path string, o map[string]any) {
 		properties, ok := o["properties"].(map[string]any)
+		if named, is := o["additionalProperties"].(map[string]any); is && named["properties"] != nil {
+			properties, ok = map[string]any{anyName: named}, true
+		}
 		if !ok {
 			got = append(got, path)
 			return

@@ -24,12 +24,14 @@ const (
 	TypeCommand  Type = "command"
 	TypeEnv      Type = "names with texts"
 	TypeSecret   Type = "secret text"
+	TypeIP       Type = "IP address"
+	TypeNets     Type = "list of IP addresses and networks"
 )
 
 // Setting is one row of the table: all that is known of one setting. The manual, the defaults, the ranges and the
 // check for unknown keys are made from it.
 type Setting struct {
-	// Path is where it stands, with dots.
+	// Path is where it stands, with dots. A * in it stands for a name that the writer of the file gives.
 	Path string
 	// Type is how it is read.
 	Type Type

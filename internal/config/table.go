@@ -9,7 +9,9 @@ func table() []Setting {
 	rows = append(rows, nodeSettings()...)
 	rows = append(rows, checkSettings()...)
 	rows = append(rows, lifeSettings()...)
-	return append(rows, machineSettings()...)
+	rows = append(rows, machineSettings()...)
+	rows = append(rows, machinesSettings()...)
+	return append(rows, balancerSettings()...)
 }
 
 func pairSettings() []Setting {

@@ -16,6 +16,7 @@ func TestValuesOfAnotherKindAreFaults(t *testing.T) {
 		TypeAddrs: {"\"a:1\"", "[nowhere]", "[[a]]", "{ a = 1 }"}, TypeURL: {"nowhere", "[a]", "{ a = 1 }"},
 		TypeRegexp: {"\"(\"", "[a]", "{ a = 1 }"}, TypeCommand: {"[[a]]", "[\"\"]", "[a, \"b\\u0000\"]", "{ a = 1 }"},
 		TypeEnv: {"a", "[a]", "{ A = [1] }", "{ \"A=B\" = 1 }", "{ A = \"\\u0000\" }"}, TypeSecret: {"[a]", "{ a = 1 }"},
+		TypeIP: {"example.com", "\"\"", "\"10.0.0.0/8\"", "[a]", "{ a = 1 }"}, TypeNets: {"10.0.0.1", "[home]", "[\"10.0.0.0/40\"]", "[[a]]", "{ a = 1 }"},
 	}
 	r := newRoom(t)
 	for _, s := range Settings() {
@@ -23,10 +24,11 @@ func TestValuesOfAnotherKindAreFaults(t *testing.T) {
 			t.Errorf("%s: there is no wrong value for %s in this test", s.Path, s.Type)
 		}
 		for _, value := range wrong[s.Type] {
-			text := fmt.Sprintf("%s%s = %s\n", least, s.Path, value)
+			path := sampleNames().Replace(s.Path)
+			text := fmt.Sprintf("%s%s%s = %s\n", least, named, path, value)
 			got := r.faults(text)
-			if len(got) != 1 || !strings.HasPrefix(got[0], "hotcold.conf:2:") || !strings.Contains(got[0], s.Path) {
-				t.Errorf("%s = %s: got %d faults:\n%s", s.Path, value, len(got), strings.Join(got, "\n"))
+			if len(got) != 1 || !strings.HasPrefix(got[0], "hotcold.conf:3:") || !strings.Contains(got[0], path) {
+				t.Errorf("%s = %s: got %d faults:\n%s", path, value, len(got), strings.Join(got, "\n"))
 			}
 		}
 	}

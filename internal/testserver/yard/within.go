@@ -1,0 +1,99 @@
+package yard
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hotcold/hotcold/internal/clock"
+	"github.com/hotcold/hotcold/internal/testserver"
+)
+
+// insideVariable tells a child of Within that it is one.
+const insideVariable = "HOTCOLD_TESTSERVER_YARD"
+
+// farewell is how much sooner than its parent a child runs out of time, so that it is the child which says where it hangs.
+const farewell = 5 * time.Second
+
+// Within runs f in a process of its own that lives in a new network namespace. The process is this test binary, which
+// comes to the same call by itself; everything that t was asked for on the command line, a name of a subtest too, is
+// passed on. What it prints is shown where it fails or where tests are verbose.
+func Within(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	if os.Getenv(insideVariable) != "" {
+		f(t)
+		return
+	}
+	if strings.Contains(t.Name(), "/") {
+		t.Fatal("yard.Within is for a test, not for a part of one")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		testserver.Missing(t, fmt.Errorf("no command ip (package iproute2): %w", err))
+	}
+	// The parent-death signal comes when the thread ends that started the child, so it is kept.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], childArguments(t)...)
+	cmd.Env = append(os.Environ(), insideVariable+"=1")
+	cmd.SysProcAttr = ownNetwork()
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if testing.Verbose() {
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	}
+	if err := cmd.Start(); err != nil {
+		testserver.Missing(t, fmt.Errorf("make a network namespace: %w", err))
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("in its own network: %v\n%s", err, said.String())
+	}
+}
+
+// Inside tells whether this process is one that Within started.
+func Inside() bool { return os.Getenv(insideVariable) != "" }
+
+// ownNetwork are a child's attributes. A user who is not root becomes root of a user namespace first, which gives no
+// rights outside it.
+func ownNetwork() *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if os.Geteuid() != 0 {
+		a.Cloneflags |= syscall.CLONE_NEWUSER
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	}
+	return a
+}
+
+// childArguments name this test alone, with the same part of it and the same manners as here.
+func childArguments(t *testing.T) []string {
+	pattern := "^" + regexp.QuoteMeta(t.Name()) + "$"
+	if asked := flag.Lookup("test.run"); asked != nil {
+		if _, part, ok := strings.Cut(asked.Value.String(), "/"); ok {
+			pattern += "/" + part
+		}
+	}
+	args := []string{"-test.run=" + pattern, "-test.count=1"}
+	flag.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "test.v", "test.short", "test.failfast", "test.parallel", "test.skip", "test.cpu":
+			args = append(args, "-"+f.Name+"="+f.Value.String())
+		}
+	})
+	if at, ok := t.Deadline(); ok {
+		left := at.Sub(clock.System().Now().Wall) - farewell
+		if left <= 0 {
+			t.Fatal(errors.New("no time is left to start"))
+		}
+		args = append(args, "-test.timeout="+left.String())
+	}
+	return args
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings what the tests need: a C compiler (for the race detector), PostgreSQL, MariaDB,
-# etcd, Java, the ActiveMQ Artemis broker, the reference implementation of HOCON and the
+# etcd, the OpenSSH server, Java, the ActiveMQ Artemis broker, the reference implementation of HOCON and the
 # JDBC drivers.
 # Quick when all is there; safe to run again and from several places at once.
 #
@@ -56,6 +56,8 @@ has_mariadb() { [[ -x /usr/sbin/mariadbd ]] || has mariadbd; }
 
 has_etcd() { has etcd && has etcdctl; }
 
+has_sshd() { [[ -x /usr/sbin/sshd ]] || has sshd; }
+
 has_compiler() { has gcc || has cc || has clang; }
 
 # The name differs between releases of Debian and Ubuntu.
@@ -90,7 +92,7 @@ refuse_main_cluster() {
 	echo 'create_main_cluster = false' | as_root tee -a "$conf" >/dev/null
 }
 
-# The packages of MariaDB and etcd start a server when they are installed, unless the
+# The packages of MariaDB, etcd and OpenSSH start a server when they are installed, unless the
 # machine's policy forbids it. A policy that is there stays; ours goes when the script ends.
 readonly policy=/usr/sbin/policy-rc.d
 policy_is_ours=
@@ -122,6 +124,7 @@ need_packages() {
 	has_postgres || { needed+=(postgresql) && names+=("PostgreSQL (initdb, postgres)"); }
 	has_mariadb || { needed+=(mariadb-server) && names+=("MariaDB (mariadbd, mariadb-install-db)"); }
 	has_etcd || { needed+=(etcd-server etcd-client) && names+=("etcd (etcd, etcdctl)"); }
+	has_sshd || { needed+=(openssh-server) && names+=("the OpenSSH server (sshd)"); }
 	# The compiler too: the tests ask the reference implementation by a source file.
 	{ has java && has javac; } || { needed+=(java) && names+=("Java 17 or newer (java, javac)"); }
 	{ has_artemis && has_hocon && has_jdbc; } || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker, the reference implementation of HOCON and the JDBC drivers"); }
@@ -132,7 +135,7 @@ need_packages() {
 	fi
 	as_root apt-get -q -o Acquire::Retries=5 update >&2 || say "apt-get update did not succeed, trying with what is known"
 	[[ " ${needed[*]} " == *" postgresql "* ]] && refuse_main_cluster
-	if [[ " ${needed[*]} " == *" mariadb-server "* || " ${needed[*]} " == *" etcd-server "* ]]; then
+	if [[ " ${needed[*]} " =~ \ (mariadb|etcd|openssh)-server\  ]]; then
 		trap allow_services EXIT
 		refuse_services
 	fi
@@ -143,8 +146,8 @@ need_packages() {
 	install_packages "${needed[@]}" || missing+=("${names[@]}")
 	allow_services
 	local service
-	for service in mariadb etcd; do # nor at the machine's next start, if they came with this
-		[[ " ${needed[*]} " == *" $service-server "* ]] || continue
+	for service in mariadb etcd ssh; do # nor at the machine's next start, if they came with this
+		[[ " ${needed[*]} " == *" ${service/%ssh/openssh}-server "* ]] || continue
 		has systemctl && as_root systemctl disable "$service" >/dev/null 2>&1
 	done
 	return 0

@@ -1,5 +1,5 @@
 // Package testserver runs real servers for tests: PostgreSQL, MariaDB with a
-// replica, etcd, the ActiveMQ Artemis broker, and a TCP relay that fails on demand. It
+// replica, etcd, the OpenSSH server, the ActiveMQ Artemis broker, and a TCP relay that fails on demand. It
 // also finds the reference implementation of HOCON, which is no server and is run by
 // the tests of hocon.
 //

@@ -52,3 +52,13 @@ func findJava(file string) (java, jar string, err error) {
 	}
 	return java, jar, nil
 }
+
+// Keytool returns Java's program for key stores. It skips the test where there is none, and fails it in the build.
+func Keytool(t testing.TB) string {
+	t.Helper()
+	program, err := exec.LookPath("keytool")
+	if err != nil {
+		missing(t, errors.New("Java is not installed: there is no keytool"))
+	}
+	return program
+}

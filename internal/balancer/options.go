@@ -25,6 +25,9 @@ type Options struct {
 	Takeover time.Duration
 	// Path moves the bytes. Run runs it; nobody else may.
 	Path Path
+	// Listening, where it is set, is called by Run once, when the data path has its rules and before any traffic goes
+	// anywhere: the time to give up privileges. An error ends Run.
+	Listening func() error
 	// Published, where it is set, is called whenever there is a new Snapshot to be had. It must not block.
 	Published func()
 	Clock     clock.Clock
@@ -67,6 +70,38 @@ func (o Options) used() []config.BalancerProbe {
 		}
 	}
 	return used
+}
+
+// looks tells whether a probe looks at the machines. In the profile of a pair one that asks an agent hears it instead.
+func (o Options) looks(p config.BalancerProbe) bool {
+	return p.Protocol != config.ProbeAgent || o.Config.Profile != config.ProfilePair
+}
+
+// agentProbe says how agents are heard: as the first probe that asks one says.
+func (o Options) agentProbe() config.BalancerProbe {
+	for _, p := range o.used() {
+		if p.Protocol == config.ProbeAgent {
+			return p
+		}
+	}
+	return config.BalancerProbe{}
+}
+
+// ready checks the options and what they name.
+func (o Options) ready() (*access, error) {
+	a, err := readAccess(o.Config.Agents)
+	err = errors.Join(o.check(), err)
+	if err != nil {
+		return a, err
+	}
+	for _, m := range o.Machines {
+		for _, p := range o.used() {
+			if _, fault := newLook(p, m, a); fault != nil {
+				err = errors.Join(err, fmt.Errorf("hotcold.balancer.probes.%s: %w", p.Name, fault))
+			}
+		}
+	}
+	return a, err
 }
 
 // check says all that is wrong with the options.

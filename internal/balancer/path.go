@@ -85,6 +85,17 @@ type Old struct {
 	Drain time.Duration
 }
 
+// String is the word of the configuration for it.
+func (o Old) String() string {
+	switch {
+	case o.Keep:
+		return "keep"
+	case o.Drain > 0:
+		return "drain for " + o.Drain.String()
+	}
+	return "cut"
+}
+
 // Cut is one connection that was ended because of the epoch, for the log.
 type Cut struct {
 	Rule       string

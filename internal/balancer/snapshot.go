@@ -141,6 +141,8 @@ const (
 	AlarmTwoHealthy AlarmKind = "two-healthy"
 	// AlarmOldEpoch: an agent says hot with an epoch below the greatest. It is not obeyed.
 	AlarmOldEpoch AlarmKind = "old-epoch"
+	// AlarmLeaseless: an agent says hot without a lease, and there are two machines. It elects nobody.
+	AlarmLeaseless AlarmKind = "leaseless"
 	// AlarmVeto: the machine that is hot by its agent's word is ill by a probe, so nobody gets traffic.
 	AlarmVeto AlarmKind = "veto"
 	// AlarmUnsteered: the data path does not do what it is told.

@@ -145,7 +145,11 @@ func (a *app) serve(ctx context.Context, c *config.Config, o agent.Options, log 
 	defer stop()
 	publish, tell := notifier(running, log)
 	background.Go(tell)
-	o.Published = publish
+	bell := status.NewBell()
+	o.Published = func(s agent.Snapshot) {
+		bell.Ring()
+		publish(s)
+	}
 	g, err := agent.New(o)
 	if err != nil {
 		return err
@@ -153,7 +157,7 @@ func (a *app) serve(ctx context.Context, c *config.Config, o agent.Options, log 
 	if c.Listen.Address != "" {
 		server, err := status.New(status.Options{
 			Address: c.Listen.Address, TLS: status.TLS{CertFile: c.Listen.TLS.Certificate, KeyFile: c.Listen.TLS.Key, ClientCAFile: c.Listen.TLS.ClientCA},
-			Key: c.Listen.Key, Snapshot: g.Snapshot, Live: live, Clock: a.Clock, Log: log,
+			Key: c.Listen.Key, Snapshot: g.Snapshot, Live: live, Bell: bell, Clock: a.Clock, Log: log,
 		})
 		if err != nil {
 			return &failure{code: exitConfig, err: err}

@@ -9,7 +9,7 @@
 //
 // [Server] answers GET and HEAD on
 //
-//	/hot      200 while traffic may be sent here, else 503 and why
+//	/hot      200 while traffic may be sent here, else 503 and why; with ?watch a stream of words
 //	/ready    200 while hot and ready, or cold and able to take over
 //	/live     200 while the agent's loop turns (see [LiveCheck])
 //	/state    the View as JSON
@@ -19,6 +19,13 @@
 // Whether a machine is hot is computed from the clock when it is asked: /hot turns to 503 at Trust.StopAt, even if the
 // agent, the database and the log all hang. No answer waits for a lock that is held across I/O; what Options.Snapshot
 // does is up to the caller, who has to hand over a loaded pointer and no more.
+//
+// GET /hot?watch answers with lines of JSON, each a balancer.Word: one at once, one for every change within
+// milliseconds of it ([Bell]), one for every renewal, and a heartbeat a second. "Not hot" is said at Trust.StopAt, even
+// if the agent hangs. Each line tells how long the machine stays hot without another renewal, and how long after the
+// request it was said, so that a line which was late on its way cannot be believed for too long. A stream ends after
+// 30 s, and is asked for again on the same connection; there are 32 at most, and whoever asks for one more gets one
+// word. A client that does not read a line within 2 s is cut off.
 //
 // On an address that is not loopback the listener is only made with TLS and a proof of who asks: a client certificate
 // or a key. Where both are configured, both are wanted. Certificate files are read again once a minute. A listener

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/hotcold/hotcold/internal/clock"
 )
 
 // handler knows all that is served. None of it takes a lock that is held across I/O; of /hot and /live that is a
@@ -23,10 +25,17 @@ func (s *Server) handler() http.Handler {
 	return s.guarded(mux)
 }
 
-// view looks at the agent. The clock is read after the snapshot; see ViewAt.
+// view looks at the agent.
 func (s *Server) view() View {
+	v, _ := s.look()
+	return v
+}
+
+// look looks at the agent, and tells with which reading. The clock is read after the snapshot; see ViewAt.
+func (s *Server) look() (View, clock.Reading) {
 	snapshot := s.o.Snapshot()
-	return ViewAt(snapshot, s.o.Clock.Now())
+	now := s.o.Clock.Now()
+	return ViewAt(snapshot, now), now
 }
 
 // guarded lets in who may ask, and only to look.
@@ -64,9 +73,18 @@ func (s *Server) knows(r *http.Request) bool {
 }
 
 // hot answers 200 while traffic may be sent here, and is what a balancer asks.
-func (s *Server) hot(w http.ResponseWriter, _ *http.Request) {
-	v := s.view()
-	w.Header().Set("Hotcold-Epoch", strconv.FormatUint(v.Epoch, 10))
+func (s *Server) hot(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && r.URL.Query().Has("watch") {
+		s.stream(w, r)
+		return
+	}
+	v, now := s.look()
+	h := w.Header()
+	h.Set("Hotcold-Lease", v.Lease)
+	h.Set("Hotcold-Machine", v.Machine)
+	h.Set("Hotcold-Epoch", strconv.FormatUint(v.Epoch, 10))
+	// Rounded down, and to be counted from before the request was sent.
+	h.Set("Hotcold-Trust-Ms", strconv.FormatInt(serves(v, now).Milliseconds(), 10))
 	sayWhether(w, v.Hot, v.Headline())
 }
 
@@ -101,7 +119,7 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	v := s.view()
 	var b strings.Builder
 	fmt.Fprintf(&b, "hotcold %s on %s, lease %s\n%s\n\n", v.Version, v.Instance, v.Lease, v.Headline())
-	b.WriteString("/hot      200 while traffic may be sent here, else 503 and why\n" +
+	b.WriteString("/hot      200 while traffic may be sent here, else 503 and why; /hot?watch goes on telling\n" +
 		"/ready    200 while hot and ready, or cold and able to take over\n" +
 		"/live     200 while the agent's loop turns\n" +
 		"/state    all that the agent knows, as JSON\n" +

@@ -31,6 +31,8 @@ type Options struct {
 	Snapshot func() agent.Snapshot
 	// Live tells whether the agent's loop turns.
 	Live *LiveCheck
+	// Bell, where it is set, is rung when there is a new snapshot, so that streams tell of it at once.
+	Bell *Bell
 	// Clock is this machine's clock.
 	Clock clock.Clock
 	// Log gets what goes wrong with connections.
@@ -41,6 +43,10 @@ type Options struct {
 type limits struct {
 	// connections at once. A pair is asked by a few balancers, Prometheus and a person.
 	connections int
+	// streams at once among them: a pair has a balancer or two, and a few more while they are replaced.
+	streams int
+	// line is how long a client may take to read one line of a stream.
+	line time.Duration
 	// header is how long a client may take to send its request.
 	header time.Duration
 	// answer is how long a client may take to read what it is sent.
@@ -58,6 +64,8 @@ type limits struct {
 func defaultLimits() limits {
 	return limits{
 		connections: 256,
+		streams:     32,
+		line:        2 * time.Second,
 		header:      5 * time.Second,
 		answer:      10 * time.Second,
 		idle:        2 * time.Minute,
@@ -75,6 +83,7 @@ type Server struct {
 	listener net.Listener  // nil before Listen
 	lines    *lines
 	refused  atomic.Uint64 // connections over the limit
+	streams  chan struct{} // one value for each stream
 }
 
 // New checks the options and reads the certificates. It opens nothing.
@@ -86,6 +95,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{o: o, limits: defaultLimits(), lines: &lines{c: make(chan string, 1)}}
+	s.streams = make(chan struct{}, s.limits.streams)
 	if o.TLS.on() {
 		certs, err := readCertificates(o.TLS)
 		if err != nil {
@@ -176,9 +186,9 @@ func (s *Server) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	web := s.web()
 	helpers, end := context.WithCancel(ctx)
 	defer end()
+	web := s.web(helpers)
 	var running sync.WaitGroup
 	running.Go(func() { s.lines.log(helpers, s.o.Log) })
 	if s.certs != nil {
@@ -197,11 +207,13 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(failed, s.stop(ctx, web, &running))
 }
 
-func (s *Server) web() *http.Server {
+// web is the server of pages. Streams end when ctx does; all else is short.
+func (s *Server) web(ctx context.Context) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // one request at a time on each connection: the limit of connections is one of requests too
 	web := &http.Server{
 		Handler:           s.handler(),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 		Protocols:         protocols,
 		ReadHeaderTimeout: s.limits.header,
 		ReadTimeout:       s.limits.header,

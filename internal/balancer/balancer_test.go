@@ -279,7 +279,9 @@ func TestASteadyBalancerIsSilent(t *testing.T) {
 	o.Log = j.log()
 	l := start(t, o)
 	p.goes(t, "a", 7)
-	eventually(t, "b is heard", func() bool { return l.Snapshot().Machines[1].Word.Heard })
+	eventually(t, "b is heard", func() bool {
+		return l.Snapshot().Machines[1].Word.Heard && j.count("traffic goes to a machine") == 1
+	})
 	before := j.String()
 	words := l.Snapshot().Counters.Words
 	eventually(t, "heartbeats came", func() bool { return l.Snapshot().Counters.Words >= words+4 })
@@ -298,10 +300,13 @@ func TestReloadKeepsWhatWasHeard(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
 	a.hot(7, trust)
 	b.cold(8) // it has seen 8, so 7 is over
-	l := start(t, options(p, a.address, b.address))
+	o := options(p, a.address, b.address)
+	o.Config.Agents.Token = config.NewSecret("open sesame")
+	l := start(t, o)
 	alarmed(t, l, balancer.AlarmOldEpoch, true)
 	before := l.Snapshot()
-	o := options(p, a.address, b.address)
+	o = options(p, a.address, b.address)
+	o.Config.Agents.Token = config.NewSecret("open sesame") // the same, read anew
 	o.Machines = o.Machines[:1] // who told of epoch 8 is gone
 	o.Config.Rules = o.Config.Rules[:2]
 	if err := l.Reload(within(t), o); err != nil {

@@ -96,7 +96,7 @@ func newKnown(o Options, a *access, log *slog.Logger, now clock.Reading, before 
 	k := &known{o: o, agents: o.AsksAgents(), access: a, log: log, started: now.Wall}
 	if before != nil {
 		k.started, k.epoch, k.alarms, k.counters = before.started, before.epoch, before.alarms, before.counters
-		if a.files == before.access.files {
+		if keyOf(a.files) == keyOf(before.access.files) {
 			k.access = before.access // it is followed already
 		}
 	}

@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"context"
+	"crypto/sha256"
 
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/config"
@@ -13,15 +14,25 @@ type watched struct {
 	machine string
 	place   string // address, or that of the agent
 	probe   config.BalancerProbe
-	access  config.AgentAccess
+	access  accessKey
 	lease   string
+}
+
+// accessKey tells whether agents are asked in the same way. Secrets are not compared by their address, and not kept.
+type accessKey struct {
+	files [3]string
+	token [sha256.Size]byte
+}
+
+func keyOf(a config.AgentAccess) accessKey {
+	return accessKey{files: [3]string{a.CA, a.Certificate, a.Key}, token: sha256.Sum256([]byte(a.Token.Reveal()))}
 }
 
 // watching is how a machine is looked at by a probe.
 func (o Options) watching(m config.Machine, p config.BalancerProbe) watched {
 	w := watched{machine: m.Name, place: m.Address.String(), probe: p}
 	if p.Protocol == config.ProbeAgent {
-		w.place, w.access, w.lease = m.Agent, o.Config.Agents, o.Lease
+		w.place, w.access, w.lease = m.Agent, keyOf(o.Config.Agents), o.Lease
 	}
 	return w
 }

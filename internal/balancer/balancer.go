@@ -15,8 +15,8 @@ import (
 const (
 	// maxMachines is how many there are in a pair.
 	maxMachines = 2
-	// applyLimit is how long a data path may take to make its rules.
-	applyLimit = 30 * time.Second
+	// applyLimit is how long a data path may take to make its rules. At a reload nobody decides meanwhile.
+	applyLimit = 5 * time.Second
 	// steerLimit is how long one Steer may take; the loop hears nothing meanwhile.
 	steerLimit = 2 * time.Second
 	// steerRetry is when a Steer that failed is tried again.

@@ -249,7 +249,8 @@ func TestSnapshotExplainsEveryMachine(t *testing.T) {
 	a.hot(7, trust)
 	l := start(t, options(p, a.address, "127.0.0.1:1"))
 	p.goes(t, "a", 7)
-	eventually(t, "b was asked", func() bool { return l.Snapshot().Machines[1].Word.Error != "" })
+	// The path is told first, and then everybody else.
+	eventually(t, "it is published", func() bool { s := l.Snapshot(); return s.Machines[1].Word.Error != "" && s.Target().Machine == "a" })
 	s := l.Snapshot()
 	if e := s.Machines[0].Explain[0]; !e.Target || e.Why != "hot by its agent's word, with epoch 7" {
 		t.Errorf("a: %+v", e)
@@ -307,7 +308,7 @@ func TestReloadKeepsWhatWasHeard(t *testing.T) {
 	before := l.Snapshot()
 	o = options(p, a.address, b.address)
 	o.Config.Agents.Token = config.NewSecret("open sesame") // the same, read anew
-	o.Machines = o.Machines[:1] // who told of epoch 8 is gone
+	o.Machines = o.Machines[:1]                             // who told of epoch 8 is gone
 	o.Config.Rules = o.Config.Rules[:2]
 	if err := l.Reload(within(t), o); err != nil {
 		t.Fatal(err)

@@ -46,7 +46,9 @@ func silentSince(instant time.Duration, why string) func(*machineFacts) {
 }
 
 func looks(probe string, b Belief) func(*machineFacts) {
-	return func(m *machineFacts) { m.belief[probe] = sight{belief: b, reason: map[Belief]string{Ill: "connection refused"}[b]} }
+	return func(m *machineFacts) {
+		m.belief[probe] = sight{belief: b, reason: map[Belief]string{Ill: "connection refused"}[b]}
+	}
 }
 
 func to(m machineFacts, epoch uint64) Target {

@@ -210,7 +210,7 @@ type papers struct {
 	dir  string
 }
 
-func newPapers(t *testing.T) *papers {
+func newPapers(t testing.TB) *papers {
 	t.Helper()
 	a := &papers{dir: t.TempDir()}
 	var err error
@@ -234,7 +234,7 @@ func newPapers(t *testing.T) *papers {
 	return a
 }
 
-func (a *papers) sign(t *testing.T, name string, ip net.IP) {
+func (a *papers) sign(t testing.TB, name string, ip net.IP) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -255,7 +255,7 @@ func (a *papers) sign(t *testing.T, name string, ip net.IP) {
 	a.write(t, name+"-key", "PRIVATE KEY", raw)
 }
 
-func (a *papers) write(t *testing.T, name, kind string, der []byte) {
+func (a *papers) write(t testing.TB, name, kind string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(a.file(name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)

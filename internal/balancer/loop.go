@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotcold/hotcold/internal/clock"
+	"github.com/hotcold/hotcold/internal/config"
 )
 
 // loop is the one goroutine that knows, decides and steers.
@@ -79,6 +80,9 @@ func (l *loop) hello() {
 	}
 	k.log.Info("balancer started", "lease", k.o.Lease, "profile", string(k.o.Config.Profile), "agents", k.agents, "machines", machines,
 		"rules", len(k.o.Config.Rules), "probes", probes, "takeover", k.o.Takeover)
+	if !k.agents && k.o.Config.Profile == config.ProfilePair {
+		k.log.Warn("no agent is asked: the machines are known by their looks alone, which say nothing of who holds the lease")
+	}
 }
 
 // take hears news, unless they are of a watcher that was told to end.

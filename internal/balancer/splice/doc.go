@@ -1,0 +1,47 @@
+// Package splice is the data path in user space: it accepts clients, connects to the machine that is hot, and moves the
+// bytes between the two. It implements [balancer.Path].
+//
+// It elects nobody and looks at nobody's health. It ends no TLS, and sends a client not one byte of its own.
+//
+// # Who owns what
+//
+// A loop is one goroutine with an epoll instance of its own, parked in the runtime's network poller while nothing
+// happens. All that belongs to a connection is owned by one loop at a time, so there are no locks on the way of the
+// bytes. The first loop is the door: it owns listeners, admission, clients that wait, and connects. A connection that
+// reached its machine may be handed to another loop, which then owns it.
+//
+//	           +--> header --+            +--> backoff --+
+//	accepted --+             +--> dialling <--+          |
+//	           +-------------+      |     ^   +----------+
+//	                         |      |     |
+//	                         +--> parked -+      leaving --> closed
+//	                                |               ^
+//	                                v               |  turned away: FIN, no byte
+//	                  open --> closed               +-- parked, backoff, dialling, refused
+//
+// Whoever calls Apply, Steer or Connections sends a function to the loops and waits until they have run it. Steer goes to
+// the door first: once the door has run it, every connect under way to an earlier target has been given up, and no
+// connection can come to be that carries an old stamp. Only then do the other loops judge what they own.
+//
+// # Guarantees
+//
+//   - Once Steer has returned, no new connection goes anywhere but to its target. Connections of an earlier epoch are cut
+//     by the loop that owns them, a few hundred at a time between other work: thousands take milliseconds.
+//   - Clients that wait are connected in the order in which they came. Nothing is read from them: what they have sent
+//     stays in the kernel until their machine is there.
+//   - A client that is turned away sees a FIN, not a reset, as long as at most [Limits].Leaving of them are leaving.
+//     A connection that is cut because of its epoch sees a reset on both sides, because bytes of it may be lost.
+//   - A connection that carries nothing holds two descriptors and no buffer. One direction holds at most 64 KiB in a
+//     buffer or 1 MiB in a pipe, and only while its reader does not keep up; there are at most [Limits].Pipes pipes.
+//   - Half of a connection may end before the other: FIN is passed on as FIN, a reset as a reset.
+//   - A listener that stays in the configuration is never closed, and rules change all at once or not at all.
+//
+// # Times
+//
+// All instants are readings of the boot clock. A deadline is looked at when the clock has reached it, never before.
+//
+// All methods of [Path] may be called from any goroutine. The hooks in [Options] are called by the goroutines that move
+// bytes: they must not block.
+//
+// Linux only: epoll(7), splice(2), accept4(2).
+package splice

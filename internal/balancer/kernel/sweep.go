@@ -1,0 +1,339 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/nftables"
+
+	"github.com/hotcold/hotcold/internal/balancer"
+)
+
+const (
+	// linger is how long a cut connection stays in the kernel's table, so that the resets which answer its ends find
+	// their way back: longer than the way to a far client and back.
+	linger = time.Second
+	// closeTimeout is how long the kernel remembers a connection that was reset (nf_conntrack_tcp_timeout_close).
+	closeTimeout = 10 * time.Second
+	// retry is when a sweep that did not succeed is tried again.
+	retry = time.Second
+)
+
+// sweeper ends connections. It belongs to the goroutine of Run.
+type sweeper struct {
+	p *Path
+	// ending are the connections that have been told, with the boot time from which on they are forgotten.
+	ending map[key]time.Duration
+	// seen is since when a connection is known, where nobody writes it down.
+	seen map[key]time.Duration
+	// totals by rule, since the rule is there.
+	cut, idle map[uint8]uint64
+	ended     map[uint8]uint64
+	warned    bool
+}
+
+// Run ends connections that are old or silent, until ctx ends; then it resets those that are left, and removes all that
+// the path has in the kernel.
+func (p *Path) Run(ctx context.Context) error {
+	s := &sweeper{p: p, ending: map[key]time.Duration{}, seen: map[key]time.Duration{},
+		cut: map[uint8]uint64{}, idle: map[uint8]uint64{}, ended: map[uint8]uint64{}}
+	timer := p.o.Clock.Timer(p.o.Clock.Now().Boot)
+	defer timer.Stop()
+	for {
+		var answer chan<- struct{}
+		select {
+		case <-ctx.Done():
+			return s.finish(context.WithoutCancel(ctx))
+		case <-p.wake:
+		case <-timer.C():
+		case answer = <-p.asked:
+		}
+		next, err := s.sweep(ctx)
+		if err != nil && ctx.Err() == nil {
+			p.o.Log.Warn("a look at the kernel's connections did not succeed", "err", err)
+			next = retry
+		}
+		if answer != nil {
+			close(answer)
+		}
+		timer.Reset(p.o.Clock.Now().Boot + next)
+	}
+}
+
+// never is a long time.
+const never = 24 * time.Hour
+
+// sweep looks at all connections, ends what is to be ended, and says when to look again.
+func (s *sweeper) sweep(ctx context.Context) (next time.Duration, err error) {
+	if s.p.view.Load().table == nil {
+		return never, nil
+	}
+	if err := s.p.expire(ctx); err != nil {
+		return 0, err
+	}
+	flows, err := dump(s.p.marks)
+	if err != nil {
+		return 0, err
+	}
+	// What is in force is read after the flows were: a mark that had died by then is dead, and one that was born
+	// later is not among them.
+	v, now := s.p.view.Load(), s.p.o.Clock.Now()
+	d := s.judge(v, flows, now.Boot)
+	err = errors.Join(forget(d.forget), condemn(s.p.marks, d.idle))
+	s.report(v, d.cut, now.Boot, now.Wall)
+	s.provoke(ctx, slices.Concat(d.cut, d.idle))
+	s.p.flows.Store(s.counted(v, d))
+	err = errors.Join(err, s.p.free(ctx, d.empty))
+	return d.next, err
+}
+
+// verdict is what becomes of the connections.
+type verdict struct {
+	cut, idle, forget []flow
+	open, old         map[uint8]int
+	empty             []uint8 // rules that are gone, and whose last connection is over
+	next              time.Duration
+}
+
+// judge decides, and keeps the books.
+func (s *sweeper) judge(v *view, flows []flow, now time.Duration) verdict {
+	d := verdict{open: map[uint8]int{}, old: map[uint8]int{}, next: never}
+	there, used := map[key]bool{}, map[uint8]bool{}
+	for _, f := range flows {
+		r := v.rules[ruleOf(f.mark)]
+		if r == nil || !f.cameTo(r.Rule) {
+			continue
+		}
+		k := f.key()
+		there[k], used[r.id] = true, true
+		if _, known := s.seen[k]; !known {
+			s.seen[k] = now
+		}
+		if _, alive := r.live[f.mark]; alive {
+			s.alive(&d, v, r, f)
+		} else {
+			s.dying(&d, r, f, now)
+		}
+	}
+	for k := range s.seen {
+		if !there[k] {
+			delete(s.seen, k)
+			delete(s.ending, k)
+		}
+	}
+	for _, r := range v.rules {
+		if r.IdleTimeout > 0 {
+			d.next = min(d.next, idlePeriod(r.IdleTimeout))
+		}
+		for _, until := range r.live {
+			if until > 0 {
+				d.next = min(d.next, max(0, until-now))
+			}
+		}
+		if r.gone && !used[r.id] {
+			d.empty = append(d.empty, r.id)
+		}
+	}
+	return d
+}
+
+// alive looks at a connection that may live: is it silent?
+func (s *sweeper) alive(d *verdict, v *view, r *rule, f flow) {
+	if !f.open() && !f.opening() {
+		return
+	}
+	d.open[r.id]++
+	if f.mark != s.p.marks.of(r.id, v.now[r.Group].Epoch) && !v.now[r.Group].Nobody() {
+		d.old[r.id]++
+	}
+	if r.IdleTimeout == 0 || f.state != stateEstablished || f.left > idleGrace(r.IdleTimeout) {
+		return
+	}
+	s.idle[r.id]++
+	d.open[r.id]--
+	if r.ResetOnIdle {
+		d.idle = append(d.idle, f)
+	} else {
+		d.forget = append(d.forget, f)
+	}
+}
+
+// dying looks at a connection whose packets do not pass any more.
+func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration) {
+	k := f.key()
+	at, told := s.ending[k]
+	switch {
+	case f.opening():
+		// Nothing was said on it yet. Its next SYN finds its way to the new machine.
+		d.forget = append(d.forget, f)
+	case told && now >= at:
+		d.forget = append(d.forget, f)
+	case told:
+		d.next = min(d.next, at-now)
+	case f.mark == s.p.marks.dead(r.id): // counted when it was condemned
+		s.ending[k] = now + linger
+		d.next = min(d.next, linger)
+	case f.open() || f.state == stateClose && f.left+now-r.endOf(f.mark) > closeTimeout-2*time.Second:
+		// The second: an end has spoken since the cut, and its reset has closed the connection already.
+		d.cut = append(d.cut, f)
+		s.cut[r.id]++
+		s.ending[k] = now + linger
+		d.next = min(d.next, linger)
+	default:
+		d.forget = append(d.forget, f) // it was over before
+	}
+}
+
+// endOf is when a mark was cut.
+func (r *rule) endOf(mark uint32) time.Duration {
+	for _, t := range r.terms {
+		if t.mark == mark {
+			return t.ended
+		}
+	}
+	return 0
+}
+
+// report tells of connections that were cut.
+func (s *sweeper) report(v *view, cut []flow, now time.Duration, wall time.Time) {
+	if s.p.o.Cut == nil {
+		return
+	}
+	for _, f := range cut {
+		r := v.rules[ruleOf(f.mark)]
+		c := balancer.Cut{Rule: r.Name, Client: f.client, Now: v.now[r.Group], In: f.in, Out: f.out, Age: now - s.seen[f.key()]}
+		if !f.began.IsZero() {
+			c.Age = max(0, wall.Sub(f.began))
+		}
+		for _, t := range r.terms {
+			if t.mark == f.mark {
+				c.Was, c.AfterDrain = t.target, t.drained
+			}
+		}
+		if !c.Was.Address.IsValid() {
+			c.Was.Address = f.machine.Addr()
+		}
+		s.p.o.Cut(c)
+	}
+}
+
+// provoke lets both ends of connections learn that they are over. It is a courtesy: whoever is not reached learns it
+// when he sends.
+func (s *sweeper) provoke(ctx context.Context, flows []flow) {
+	var fault error
+	for _, f := range flows {
+		if ctx.Err() != nil {
+			return
+		}
+		for _, err := range []error{provoke(f.front, f.client, s.p.marks.probe()), provoke(f.seen, f.machine, s.p.marks.probe())} {
+			if err != nil {
+				fault = err
+			}
+		}
+	}
+	if fault != nil && !s.warned {
+		s.warned = true
+		s.p.o.Log.Warn("ends of connections that are over cannot be told before they send", "err", fault)
+	}
+}
+
+// expire cuts what has had its time to drain.
+func (p *Path) expire(ctx context.Context) error {
+	if err := p.take(ctx); err != nil {
+		return err
+	}
+	defer p.give()
+	now := p.o.Clock.Now().Boot
+	rules, late := slices.Clone(p.rules), false
+	var err error
+	for i, r := range rules {
+		for _, mark := range slices.Sorted(maps.Keys(r.live)) {
+			if until := r.live[mark]; until == 0 || until > now {
+				continue
+			}
+			if rules[i] == p.rules[i] {
+				rules[i] = r.clone()
+			}
+			err = errors.Join(err, p.kill(rules[i], mark, now, true))
+			late = true
+		}
+	}
+	if !late {
+		return nil
+	}
+	if err = errors.Join(err, p.table.commit()); err != nil {
+		return err
+	}
+	p.rules = rules
+	p.publish()
+	return nil
+}
+
+// free gives back what rules without a connection had, as long as they are still gone.
+func (p *Path) free(ctx context.Context, ids []uint8) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := p.take(ctx); err != nil {
+		return err
+	}
+	defer p.give()
+	var rules, empty []*rule
+	for _, r := range p.rules {
+		if r.gone && slices.Contains(ids, r.id) {
+			empty = append(empty, r)
+		} else {
+			rules = append(rules, r)
+		}
+	}
+	if len(empty) == 0 {
+		return nil
+	}
+	p.table.dispatch(rules)
+	var err error
+	for _, r := range empty {
+		for mark := range r.live {
+			err = errors.Join(err, p.table.c.SetDeleteElements(p.table.live(), []nftables.SetElement{liveElement(mark)}))
+		}
+		p.table.erase(r)
+	}
+	if err = errors.Join(err, p.table.commit()); err != nil {
+		return err
+	}
+	p.rules = rules
+	p.publish()
+	return nil
+}
+
+// finish resets what is left, waits a moment for the ends to learn it, and removes the table.
+func (s *sweeper) finish(ctx context.Context) error {
+	p := s.p
+	if err := p.take(ctx); err != nil {
+		return err
+	}
+	defer p.give()
+	p.ended = true
+	if p.table == nil {
+		return nil
+	}
+	for _, set := range []string{setTo4, setTo6, setLive} {
+		p.table.c.FlushSet(&nftables.Set{Table: p.table.t, Name: set})
+	}
+	err := p.table.commit()
+	flows, dumped := dump(p.marks)
+	err = errors.Join(err, dumped)
+	flows = slices.DeleteFunc(flows, func(f flow) bool {
+		return !slices.ContainsFunc(p.rules, func(r *rule) bool { return r.id == ruleOf(f.mark) && f.cameTo(r.Rule) })
+	})
+	if open := slices.DeleteFunc(slices.Clone(flows), func(f flow) bool { return !f.open() }); len(open) > 0 {
+		s.provoke(ctx, open)
+		err = errors.Join(err, clockWait(ctx, p))
+	}
+	err = errors.Join(err, forget(flows), p.table.close())
+	p.table = nil
+	p.publish()
+	return err
+}

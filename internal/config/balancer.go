@@ -171,6 +171,7 @@ func (d *decoder) balancer(names map[string][]string, machines []Machine) Balanc
 	b.Old = OldConnections(orElse(d, at+"old", d.choice, string(m.old)))
 	b.Drain = d.duration(at + "drain")
 	b.DataPath = DataPath(d.choice(at + "dataPath"))
+	b.Masquerade = d.bool(at + "masquerade")
 	b.User = d.text(at + "user")
 	b.AccessLog = d.accessLog(at + "accessLog")
 	b.Agents = d.agentAccess(at + "agents.")

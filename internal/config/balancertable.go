@@ -203,6 +203,11 @@ func balancerWaySettings(at string) []Setting {
 			Why:     "One must know beforehand which it is.",
 		},
 		{
+			Path: at + "masquerade", Type: TypeBool, Default: "true",
+			Meaning: "Whether the kernel path shows its own address to the node instead of the client's, so that answers come back this way. With `false` the node sees its clients, and the machines' way back to them has to lead through the balancer. The splice path always shows its own.",
+			Why:     "The node's log should name its clients, and the balancer is the machines' router.",
+		},
+		{
 			Path: at + "user", Type: TypeText,
 			Meaning: "Whom the balancer becomes once its listeners are open, when it was started by root.",
 			Why:     "It was started by root for a port below 1024, and not by systemd, which can do that better.",

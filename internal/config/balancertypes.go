@@ -113,6 +113,8 @@ type Balancer struct {
 	Drain time.Duration
 	// DataPath is what moves the bytes.
 	DataPath DataPath
+	// Masquerade has the kernel path show the balancer's address to the node; the splice path always does.
+	Masquerade bool
 	// Agents is how the agents are asked.
 	Agents AgentAccess
 	// Listen is the balancer's own page and metrics.

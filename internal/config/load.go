@@ -21,8 +21,8 @@ func Load(path string, env Env) (*Config, error) {
 	return c, err
 }
 
-// LoadBalancer reads the same files as Load, and of them only what a balancer needs: LeaseName, Machines, Balancer,
-// RuntimeDir and Log. A balancer's machine has neither the node's secrets nor its variables, so a variable that is not set is empty
+// LoadBalancer reads the same files as Load, and of them only what a balancer needs: LeaseName, MutualExclusion,
+// Machines, Balancer, RuntimeDir and Log. A balancer's machine has neither the node's secrets nor its variables, so a variable that is not set is empty
 // here, and what only an agent needs is not checked.
 func LoadBalancer(path string, env Env) (*Config, error) {
 	lookup := env.Lookup
@@ -82,6 +82,7 @@ func (d *decoder) decode(c *Config) {
 	if d.front {
 		c.LeaseName, c.RuntimeDir = d.name("hotcold.name"), d.path("hotcold.runtimeDir")
 		d.checkLeaseName(c)
+		c.MutualExclusion = d.mutualExclusion()
 		return
 	}
 	c.MutualExclusion = d.mutualExclusion()

@@ -113,7 +113,7 @@ func TestEverySettingHasAnEffect(t *testing.T) {
 		"hotcold.balancer.rules.*.maxConnections": "5", "hotcold.balancer.rules.*.maxPerSource": "5",
 		"hotcold.balancer.rules.*.allow": "[10.0.0.1]", "hotcold.balancer.rules.*.deny": `["fd00::/8"]`,
 		"hotcold.balancer.nobody": "refuse", "hotcold.balancer.parkLimit": "5", "hotcold.balancer.parkTime": "5 s",
-		"hotcold.balancer.old": "keep", "hotcold.balancer.drain": "5 s", "hotcold.balancer.dataPath": "splice",
+		"hotcold.balancer.old": "keep", "hotcold.balancer.drain": "5 s", "hotcold.balancer.dataPath": "splice", "hotcold.balancer.masquerade": "false",
 		"hotcold.balancer.user": "nobody", "hotcold.balancer.accessLog": "access.log",
 		"hotcold.balancer.agents.ca": "ca.pem", "hotcold.balancer.agents.certificate": "c.pem", "hotcold.balancer.agents.key": "k.pem",
 		"hotcold.balancer.agents.token": "other", "hotcold.balancer.agents.tokenFile": "secret",

@@ -33,6 +33,9 @@
 //
 // Clients are bounded in number, in the size of a request, and in how long they may take for each part of it.
 //
+// A balancer's listener ([NewBalance]) is the same with other pages, all renderings of one [BalanceView]; a second one
+// stands on a socket of this machine ([NewBalanceOn]), which `hotcold balance status` asks.
+//
 // # What a person reads
 //
 // [Overview] is the pair at one moment, [History] its takeovers and what the agents wrote down. Both are made by

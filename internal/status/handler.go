@@ -15,6 +15,9 @@ import (
 // handler knows all that is served. None of it takes a lock that is held across I/O; of /hot and /live that is a
 // promise to balancers and to systemd.
 func (s *Server) handler() http.Handler {
+	if s.routes != nil {
+		return s.guarded(s.routes())
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/hot", s.hot)
 	mux.HandleFunc("/ready", s.ready)
@@ -47,7 +50,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		switch {
 		case !s.knows(r):
 			h.Set("WWW-Authenticate", `Bearer realm="hotcold"`)
-			say(w, http.StatusUnauthorized, "this listener wants the key of hotcold.listen.keyFile, as Authorization: Bearer KEY")
+			say(w, http.StatusUnauthorized, "this listener wants the key of "+s.at+".keyFile, as Authorization: Bearer KEY")
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			h.Set("Allow", "GET, HEAD")
 			say(w, http.StatusMethodNotAllowed, "only GET and HEAD are answered")

@@ -84,6 +84,10 @@ type Server struct {
 	lines    *lines
 	refused  atomic.Uint64 // connections over the limit
 	streams  chan struct{} // one value for each stream
+	at       string        // where its settings stand
+	taken    net.Listener  // the listener without its bounds
+	// routes is what is served, where it is not an agent.
+	routes func() *http.ServeMux
 }
 
 // New checks the options and reads the certificates. It opens nothing.
@@ -91,11 +95,10 @@ func New(o Options) (*Server, error) {
 	if o.Snapshot == nil || o.Live == nil || o.Clock == nil || o.Log == nil {
 		return nil, errors.New("make the status server: Snapshot, Live, Clock and Log are all needed")
 	}
-	if err := o.check(); err != nil {
+	if err := o.check(agentListen); err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, limits: defaultLimits(), lines: &lines{c: make(chan string, 1)}}
-	s.streams = make(chan struct{}, s.limits.streams)
+	s := newServer(o)
 	if o.TLS.on() {
 		certs, err := readCertificates(o.TLS)
 		if err != nil {
@@ -106,21 +109,30 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
+func newServer(o Options) *Server {
+	s := &Server{o: o, limits: defaultLimits(), lines: &lines{c: make(chan string, 1)}, at: agentListen}
+	s.streams = make(chan struct{}, s.limits.streams)
+	return s
+}
+
+// agentListen is where the settings of an agent's listener stand.
+const agentListen = "hotcold.listen"
+
 // check says all that is wrong with where the server is to listen and whom it lets in.
-func (o Options) check() error {
+func (o Options) check(at string) error {
 	host, _, err := net.SplitHostPort(o.Address)
 	if err != nil {
-		return fmt.Errorf("hotcold.listen.address %q: want host:port, such as 127.0.0.1:10080", o.Address)
+		return fmt.Errorf("%s.address %q: want host:port, such as 127.0.0.1:10080", at, o.Address)
 	}
 	faults := o.TLS.faults()
 	if !loopback(host) {
 		if !o.TLS.on() {
-			faults = append(faults, fmt.Errorf("hotcold.listen.address %q can be reached from other machines: "+
-				"give hotcold.listen.tls a certificate and a key, or listen on 127.0.0.1", o.Address))
+			faults = append(faults, fmt.Errorf("%s.address %q can be reached from other machines: "+
+				"give %s.tls a certificate and a key, or listen on 127.0.0.1", at, o.Address, at))
 		}
 		if o.TLS.ClientCAFile == "" && o.Key.Empty() {
-			faults = append(faults, fmt.Errorf("hotcold.listen.address %q can be reached from other machines: "+
-				"say who may ask, with hotcold.listen.tls.clientCA or hotcold.listen.keyFile", o.Address))
+			faults = append(faults, fmt.Errorf("%s.address %q can be reached from other machines: "+
+				"say who may ask, with %s.tls.clientCA or %s.keyFile", at, o.Address, at, at))
 		}
 	}
 	return errors.Join(faults...)
@@ -146,15 +158,24 @@ func (s *Server) Listen() error {
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("listen on %s: another program has this port: end it, or set hotcold.listen.address: %w", s.o.Address, err)
+		return fmt.Errorf("listen on %s: another program has this port: end it, or set %s.address: %w", s.o.Address, s.at, err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("listen on %s: this machine does not have that address: set hotcold.listen.address: %w", s.o.Address, err)
+		return fmt.Errorf("listen on %s: this machine does not have that address: set %s.address: %w", s.o.Address, s.at, err)
 	case err != nil:
-		return fmt.Errorf("listen on %s (hotcold.listen.address): %w", s.o.Address, err)
+		return fmt.Errorf("listen on %s (%s.address): %w", s.o.Address, s.at, err)
 	}
-	s.listener = &limited{Listener: l, slots: make(chan struct{}, s.limits.connections), refuse: s.refuse}
+	s.Take(l)
 	return nil
 }
+
+// Take serves a listener that is there already, in the place of Listen.
+func (s *Server) Take(l net.Listener) {
+	s.taken = l
+	s.listener = &limited{Listener: l, slots: make(chan struct{}, s.limits.connections), refuse: s.refuse}
+}
+
+// Listener is what Listen or Take have given the server; nil before.
+func (s *Server) Listener() net.Listener { return s.taken }
 
 // Addr is where the server listens, with the port that the system chose if 0 was asked for. It is nil before Listen.
 func (s *Server) Addr() net.Addr {

@@ -1,0 +1,113 @@
+package status
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/hotcold/hotcold/internal/clock"
+	"github.com/hotcold/hotcold/internal/config"
+)
+
+// balanceListen is where the settings of a balancer's listener stand.
+const balanceListen = "hotcold.balancer.listen"
+
+// BalanceOptions are what a balancer's server needs.
+type BalanceOptions struct {
+	// Address, TLS and Key are as in [Options].
+	Address string
+	TLS     TLS
+	Key     config.Secret
+	// View is what the balancer tells now. It must not block.
+	View  func() BalanceView
+	Clock clock.Clock
+	Log   *slog.Logger
+}
+
+// NewBalance makes a balancer's HTTP listener. It answers GET and HEAD on
+//
+//	/ready    200 while all rules have a machine, else 503 and why
+//	/live     200
+//	/state    the BalanceView as JSON
+//	/metrics  the BalanceView for Prometheus
+//	/         a page for people
+//
+// with the same limits and the same proofs of who asks as an agent's.
+func NewBalance(o BalanceOptions) (*Server, error) {
+	if o.View == nil || o.Clock == nil || o.Log == nil {
+		return nil, errors.New("make the balancer's status server: View, Clock and Log are all needed")
+	}
+	s := balanceServer(o)
+	if err := s.o.check(balanceListen); err != nil {
+		return nil, err
+	}
+	if o.TLS.on() {
+		certs, err := readCertificates(o.TLS)
+		if err != nil {
+			return nil, fmt.Errorf("%s.tls: %w", balanceListen, err)
+		}
+		s.certs = certs
+	}
+	return s, nil
+}
+
+// NewBalanceOn makes the same server on a listener that only those reach who may ask: a socket in a directory of the
+// balancer's user.
+func NewBalanceOn(l net.Listener, o BalanceOptions) *Server {
+	s := balanceServer(BalanceOptions{View: o.View, Clock: o.Clock, Log: o.Log})
+	s.Take(l)
+	return s
+}
+
+func balanceServer(o BalanceOptions) *Server {
+	s := newServer(Options{Address: o.Address, TLS: o.TLS, Key: o.Key, Clock: o.Clock, Log: o.Log})
+	b := &balancePages{server: s, view: o.View}
+	s.at, s.routes = balanceListen, b.routes
+	return s
+}
+
+// balancePages are what a balancer's server serves.
+type balancePages struct {
+	server *Server
+	view   func() BalanceView
+}
+
+func (b *balancePages) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) {
+		v := b.view()
+		sayWhether(w, v.Serving() && !v.Leaving, v.Headline())
+	})
+	mux.HandleFunc("/live", func(w http.ResponseWriter, _ *http.Request) { sayWhether(w, true, "live") })
+	mux.HandleFunc("/state", b.state)
+	mux.Handle("/metrics", b.metrics())
+	mux.HandleFunc("/{$}", b.page)
+	return mux
+}
+
+func (b *balancePages) state(w http.ResponseWriter, _ *http.Request) {
+	body, err := json.MarshalIndent(b.view(), "", "  ")
+	if err != nil {
+		say(w, http.StatusInternalServerError, "write the state as JSON: "+err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(append(body, '\n')) // an error here is the client's, who has gone
+}
+
+// page is for the person who types the address into a browser.
+func (b *balancePages) page(w http.ResponseWriter, _ *http.Request) {
+	var text strings.Builder
+	if err := WriteBalancePage(&text, b.view()); err != nil {
+		say(w, http.StatusInternalServerError, "write the page: "+err.Error())
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'") // nothing but what stands in the page
+	w.Write([]byte(text.String()))
+}

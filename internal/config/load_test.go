@@ -208,7 +208,7 @@ func TestNodeConfCanBeNamedInsteadOfIncluded(t *testing.T) {
 	if c.LeaseName != "O=Bank, L=London, C=GB" || c.Node.Ports[0].Address != "10.0.0.5:11005" {
 		t.Errorf("got %s, %v", c.LeaseName, c.Node.Ports)
 	}
-	if c.Drive != (Drive{Path: "/mnt/corda", EpochFile: "/mnt/corda/hotcold.epoch"}) {
+	if c.Drive != (Drive{Path: "/mnt/corda", EpochFile: "/mnt/corda/hotcold.epoch", Type: "any", HangLimit: 30 * time.Second}) {
 		t.Errorf("got %v", c.Drive)
 	}
 }

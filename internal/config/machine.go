@@ -10,7 +10,11 @@ import (
 const minKeyLength = 16
 
 func (d *decoder) drive() Drive {
-	return Drive{Path: d.path("hotcold.drive.path"), EpochFile: d.path("hotcold.drive.epochFile")}
+	const at = "hotcold.drive."
+	return Drive{
+		Path: d.path(at + "path"), EpochFile: d.path(at + "epochFile"),
+		Type: d.choice(at + "type"), Source: d.text(at + "source"), HangLimit: d.duration(at + "hangLimit"),
+	}
 }
 
 func (d *decoder) log() Log {

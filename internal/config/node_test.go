@@ -140,7 +140,7 @@ func TestSettingsArriveInTheirFields(t *testing.T) {
 		}
 		listen { address = "0.0.0.0:0", tls { certificate = c.pem, key = k.pem, clientCA = ca.pem }, keyFile = key }
 		log { level = warn, format = json }
-		drive { path = mnt, epochFile = epoch }
+		drive { path = mnt, epochFile = epoch, type = nfs, source = "srv:/x", hangLimit = 40 s }
 		database.tablePrefix = hc_
 	}`)
 	m := c.MutualExclusion
@@ -174,7 +174,7 @@ func TestSettingsArriveInTheirFields(t *testing.T) {
 	if want := (Log{slog.LevelWarn, "json"}); c.Log != want {
 		t.Errorf("got %v", c.Log)
 	}
-	if c.Drive != (Drive{in("mnt"), in("epoch")}) || c.Database.TablePrefix != "hc_" || n.Cgroup != "/sys/fs/cgroup/hotcold" {
+	if c.Drive != (Drive{in("mnt"), in("epoch"), "nfs", "srv:/x", 40 * time.Second}) || c.Database.TablePrefix != "hc_" || n.Cgroup != "/sys/fs/cgroup/hotcold" {
 		t.Errorf("got %v, %s, %s", c.Drive, c.Database.TablePrefix, n.Cgroup)
 	}
 }

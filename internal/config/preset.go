@@ -45,6 +45,7 @@ func cordaPreset() Preset {
 			{"ssh/", false, "with another host key the shell's users are warned at each takeover"},
 			{"corda.jar", true, "checkpoints resume only under the same version"},
 		},
+		OnDrive: []DriveDir{{"artemis", true}},
 		Traps: []string{
 			"`java -jar corda.jar` is two JVMs: killing the first one alone leaves the node running, with its ports, its database pool and its journal lock; hotcold kills the whole tree",
 			"draining mode is kept in the shared database: where the hot node dies while draining, the next one starts draining and refuses new flows until `run setFlowsDrainingModeEnabled enabled: false`",
@@ -71,6 +72,7 @@ func artemisPreset() Preset {
 			{"etc/", true, "the broker's configuration, users and roles"},
 			{"lib/", false, "extensions of the broker"},
 		},
+		OnDrive: []DriveDir{{"data", false}}, // broker.xml may name directories of the drive instead
 		Traps: []string{
 			"the journal, the bindings, the paging and the large messages all have to be on the shared drive: a directory that stays behind loses messages",
 			"the journal's lock is no fencing: a broker that loses it over NFS goes on writing; let hotcold hold the lease, and leave ha-policy out of broker.xml",

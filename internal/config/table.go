@@ -260,6 +260,21 @@ func machineSettings() []Setting {
 			Why:     "The drive's root is not writable for the agent.",
 		},
 		{
+			Path: "hotcold.drive.type", Type: TypeChoice, Choices: []string{"any", "nfs", "smb", "glusterfs"}, Default: "any",
+			Meaning: "What has to serve the drive: `nfs` (EFS is one), `smb` (Azure Files is one), `glusterfs`, or `any`. With a type, an empty mount point is told from the drive, and a machine without it does not become ready.",
+			Why:     "Always, where the drive is mounted from a server; `any` is for a folder that stands in for it, in a trial.",
+		},
+		{
+			Path: "hotcold.drive.source", Type: TypeText,
+			Meaning: "What has to be mounted, as the mount says it: `fs-0123456789abcdef0.efs.eu-west-1.amazonaws.com:/`, `//account.file.core.windows.net/share`. Not with amazon-efs-utils, which shows 127.0.0.1.",
+			Why:     "The machine has several drives of one type.",
+		},
+		{
+			Path: "hotcold.drive.hangLimit", Type: TypeDuration, Default: "30 seconds", Min: "2 s", Max: "1 day",
+			Meaning: "How long the drive may take no write while the node is hot. After that the node is killed, and the lease is released once it is dead, so that a machine whose drive works can take over. The default outlasts a reconnect and a short fail-over of the server, which the other machine would not escape either.",
+			Why:     "A server that takes longer to fail over wants more; a node that must not stand still for half a minute wants less.",
+		},
+		{
 			Path: "hotcold.listen.address", Type: TypeText, Default: `"127.0.0.1:4653"`,
 			Meaning: "Where the agent answers /hot, /ready, /live, /state and /metrics; `off` for nowhere. On an address that is not loopback it wants TLS, and a client CA or a key. 4653 is HOLD on a telephone's keys: below the range that systems give away by themselves, and used by neither Corda nor Artemis.",
 			Why:     "A balancer on another machine asks the agent, or two agents live on one machine.",

@@ -241,6 +241,8 @@ type Preset struct {
 	ExitCodes []ExitCode
 	// Files are what the back-up needs from the primary.
 	Files []SharedFile
+	// OnDrive are the directories, relative to the base directory, that have to be on the shared drive.
+	OnDrive []DriveDir
 	// Traps are what goes wrong with such a node in a pair; `hotcold check` shows them.
 	Traps []string
 }
@@ -279,6 +281,14 @@ type SharedFile struct {
 	Required bool
 	// Why says what breaks without it.
 	Why string
+}
+
+// DriveDir is a directory of the node that both machines need to share.
+type DriveDir struct {
+	// Name is relative to the base directory.
+	Name string
+	// Required is false where the node may have been told of another place.
+	Required bool
 }
 
 // Node is how the node is started, watched and stopped.
@@ -417,6 +427,12 @@ type Drive struct {
 	Path string
 	// EpochFile is the absolute path of the file that keeps the greatest epoch ever seen; empty where there is none.
 	EpochFile string
+	// Type is what has to serve it: any, nfs, smb or glusterfs.
+	Type string
+	// Source is what has to be mounted; empty where nobody said.
+	Source string
+	// HangLimit is how long it may take no write until the node is killed.
+	HangLimit time.Duration
 }
 
 // Listen is the agent's own HTTP listener. On an address that is not loopback Load has made sure that the peer must

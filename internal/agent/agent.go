@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hotcold/hotcold/internal/clock"
+	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/internal/probe"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
@@ -65,6 +66,9 @@ type Options struct {
 	LockOut LockOut
 	// EpochFile keeps the greatest epoch on the shared drive; empty: none.
 	EpochFile string
+	// Drive is how the shared drive is watched; without a path it is not. Without a
+	// lease there is no epoch to watch it with.
+	Drive Drive
 
 	Restart  Restart
 	Failover Failover
@@ -98,6 +102,7 @@ type Agent struct {
 	epochs   epochFile
 	board    *board // nil without a database
 	fit      fitness
+	drive    *drive.Watch // nil: none is watched
 	node     atomic.Pointer[process.Node]
 	former   *process.Node // the last one started; only one term runs at a time
 	snapshot atomic.Pointer[Snapshot]
@@ -110,6 +115,7 @@ type Agent struct {
 	silence  bool                    // a cold agent has said that the database does not answer
 	unfit    string                  // why this machine could not run the node, as it was said last
 	silent   time.Duration           // how old the row was that is being claimed, by the database's clock
+	tenure   *drive.Tenure           // the drive is held; nil: it is not
 	planned  *switchover             // the switchover that is under way from here
 	lastMemo memo                    // what the row says of failures
 	promise  promise                 // what the guarantee of the snapshot was made from
@@ -147,6 +153,7 @@ func New(o Options) (*Agent, error) {
 	a := &Agent{o: o, epochs: epochFile(o.EpochFile), poke: make(chan struct{})}
 	a.standing.budget = o.Failover.Budget
 	a.fit = fitness{o: &a.o}
+	a.drive = a.newDrive()
 	t := o.Timing
 	a.snap = Snapshot{
 		Version: o.Version, Lease: o.Lease, Instance: o.Self.Instance, Machine: o.Machine, PID: pid(),
@@ -230,6 +237,10 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.note(EventConfigured, 0, Document{Text: "the agent has started", Config: a.o.Configured})
 	}
 	workers.Go(func() { a.board.run(background) })
+	if a.drive != nil {
+		workers.Go(func() { a.drive.Run(background) })
+		a.drive.Known(ctx)
+	}
 	fit := make(chan struct{}) // closed once it is known what this machine is fit for
 	known := sync.OnceFunc(func() { close(fit) })
 	workers.Go(func() {

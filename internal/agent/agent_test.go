@@ -16,6 +16,7 @@ import (
 
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/clock"
+	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/internal/probe"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
@@ -26,6 +27,9 @@ import (
 func TestMain(m *testing.M) {
 	if process.IsGuard(os.Args) { // agents start this very program as their guard
 		os.Exit(process.GuardMain(os.Args[2:]))
+	}
+	if drive.IsProbe(os.Args) { // and as what looks at their drive
+		os.Exit(drive.ProbeMain())
 	}
 	if how := os.Getenv(crashVar); how != "" {
 		crash(how)

@@ -69,7 +69,7 @@ func (a *Agent) coldReasons() {
 	case !reachable:
 		reasons = append(reasons, "the database does not answer: "+dbError)
 	}
-	reasons = append(reasons, s.faults...)
+	reasons = append(reasons, s.unfit()...)
 	if err := chance(s, a.o.Clock.Now().Boot); err != nil {
 		reasons = append(reasons, err.Error())
 	}
@@ -86,7 +86,7 @@ func (a *Agent) coldReasons() {
 		}
 	})
 	if reachable { // else the database's silence has been told
-		a.tellFitness(s.faults)
+		a.tellFitness(s.unfit())
 	}
 }
 

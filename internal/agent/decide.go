@@ -144,6 +144,7 @@ func (e *FailedError) Error() string {
 type standing struct {
 	paused    string        // who asked for hands off; empty: nobody
 	faults    []string      // why this machine could not run the node
+	drive     string        // why it could not for want of the shared drive
 	notBefore time.Duration // boot clock: a node that failed here leaves the other machine its chance
 	forgiven  uint64        // a person resumed when this was the greatest epoch
 	budget    int
@@ -157,6 +158,14 @@ func (s standing) failures(text string) memo {
 		return memo{}
 	}
 	return m
+}
+
+// unfit is all that keeps the node from running here.
+func (s standing) unfit() []string {
+	if s.drive == "" {
+		return s.faults
+	}
+	return append([]string{s.drive}, s.faults...)
 }
 
 // chosen tells whether a lease was released for self. A switchover that was
@@ -174,8 +183,8 @@ func admit(s standing, chosen bool, o lease.Observation, now time.Duration) erro
 	if m := s.failures(o.Record.Memo); m.Failures >= s.budget && m.Failures > 0 {
 		return &FailedError{Failures: m.Failures, Why: m.Why, By: m.By}
 	}
-	if len(s.faults) > 0 {
-		return &unfitError{faults: s.faults}
+	if faults := s.unfit(); len(faults) > 0 {
+		return &unfitError{faults: faults}
 	}
 	return chance(s, now)
 }

@@ -31,6 +31,8 @@ func (a *Agent) work(ctx context.Context, g grant) lease.Ending {
 	} else if err != nil {
 		return a.giveUp(g, streak{}, fmt.Sprintf("the epoch file could not be written: %v", err))
 	}
+	leave := a.holdDrive(epoch)
+	defer leave() // the node is dead by then
 	a.change(func(s *Snapshot) {
 		s.Node.Restarts = 0
 		s.Trust, s.serve = g.Trust(), g.MayServe
@@ -188,6 +190,8 @@ type life struct {
 	ready time.Duration // boot clock when it became ready; zero: not yet
 	told  bool          // the history knows that traffic has ended
 	sick  error         // what the health watch believes; nil: it is well
+	lost  error         // why the drive counts as lost; nil: it does not
+	gone  bool          // the node was killed for that
 	fault string        // why the agent stopped a node that did not end by itself
 }
 
@@ -199,13 +203,16 @@ func (a *Agent) attend(ctx context.Context, g grant, l *life) ending {
 	defer stopWatching()
 	ready, sick := make(chan error, 1), make(chan error, 1)
 	watchers.Go(func() { ready <- a.awaitReady(watchCtx) })
-	exited, asked, distrusted, hurry := l.node.Exited(), ctx.Done(), g.Trusted().Done(), a.o.Hurry
+	exited, asked, distrusted, hurry, lost := l.node.Exited(), ctx.Done(), g.Trusted().Done(), a.o.Hurry, a.driveLost()
 	forgive := a.o.Clock.Timer(1 << 62) // far away until the node is ready
 	defer forgive.Stop()
 	for {
 		paused, poke := a.pause()
 		if paused == "" && l.sick != nil {
 			l.fail(watchCtx, "the node is not well: "+l.sick.Error())
+		}
+		if paused == "" && l.lost != nil {
+			l.fenceFromDrive(watchCtx)
 		}
 		select {
 		case <-poke:
@@ -231,6 +238,11 @@ func (a *Agent) attend(ctx context.Context, g grant, l *life) ending {
 			a.change(func(s *Snapshot) { s.Node.Healthy = err == nil })
 			if paused, _ := a.pause(); paused != "" && err != nil {
 				a.o.Log.Warn("the node is not well, and is left alone because of a pause", "err", err)
+			}
+		case err := <-lost:
+			l.lost = err
+			if paused, _ := a.pause(); paused != "" {
+				a.o.Log.Warn("the shared drive is lost, and the node is left alone because of a pause", "machine", a.o.Machine, "err", err)
 			}
 		case <-forgive.C():
 			a.forget(g)
@@ -357,7 +369,7 @@ func (l *life) over(ctx context.Context) ending {
 		a.note(kind, epoch, Document{Text: text, Cause: r.Status(), Seconds: r.Kill.Seconds()})
 		return e
 	case l.fault != "":
-		e.reason = l.fault
+		e.reason, e.hopeless = l.fault, l.gone // here it would find the same drive
 	case r.Cause == process.Fenced:
 		e.fenced, e.reason = true, "its guard ended it: it was not told in time that the lease is still ours"
 	default:

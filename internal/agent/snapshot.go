@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/hotcold/hotcold/internal/clock"
+	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/lease"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
@@ -76,6 +77,8 @@ type Snapshot struct {
 	Node     Node         `json:"node"`
 	Database Database     `json:"database"`
 	Fencing  FencingState `json:"fencing,omitzero"`
+	// Drive is how it stands with the shared drive; zero where none is watched.
+	Drive drive.State `json:"drive,omitzero"`
 	// Guarantee is how far the promise goes now; zero until the database has been looked at.
 	Guarantee sqlstore.Guarantee `json:"guarantee,omitzero"`
 	Counters  Counters           `json:"counters"`

@@ -30,7 +30,7 @@ func (v view) fault() string {
 		}
 	}
 	switch {
-	case v.waiting >= answerLimit:
+	case v.waiting >= v.patience():
 		return fmt.Sprintf("the shared drive %s has not answered for %v: is the network drive alive?", v.expect.Path, v.waiting.Round(time.Second))
 	case v.stuck >= MaxAbandoned:
 		return fmt.Sprintf("the shared drive %s hangs: %d looks at it are stuck in the kernel", v.expect.Path, v.stuck)
@@ -47,8 +47,11 @@ func (v view) fault() string {
 // well tells whether an answer counts as one of a living drive. A drive without room
 // lives: another machine would find no more room on it.
 func (v view) well() bool {
-	return v.fault() == "" || v.seen.Full && v.waiting < answerLimit
+	return v.fault() == "" || v.seen.Full && v.waiting < v.patience()
 }
+
+// patience is how long a look may take until the drive counts as one that hangs.
+func (v view) patience() time.Duration { return min(answerLimit, v.hang) }
 
 // lost says why a hot node has to be killed; empty: it need not. A drive that is gone
 // does not come back by waiting.
@@ -64,7 +67,8 @@ func (v view) lost() (why string, gone bool) {
 	if v.id != "" && v.seen.ID != "" && v.seen.ID != v.id {
 		return fmt.Sprintf("the shared drive was exchanged: its marker was %.8s, and is %.8s", v.id, v.seen.ID), true
 	}
-	if v.silent >= v.hang {
+	// Silence alone may be our own: an agent that was stopped asks first.
+	if v.silent >= v.hang && v.fault() != "" {
 		return fmt.Sprintf("the shared drive has taken no write for %v: %s", v.silent.Round(time.Second), v.fault()), false
 	}
 	return "", false

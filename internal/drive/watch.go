@@ -94,6 +94,7 @@ type Watch struct {
 	id        string
 	wellAt    time.Duration // boot clock of the last good answer
 	had       lockState
+	told      bool // that a look hangs, since the drive was last well
 }
 
 // Tenure is the time in which an agent is hot, as far as the drive goes.
@@ -202,15 +203,30 @@ func (w *Watch) Run(ctx context.Context) {
 			w.answered(s, ok)
 			timer.Reset(w.o.Clock.Now().Boot + w.pause(t))
 		case <-timer.C():
-			if w.asked == 0 {
+			switch {
+			case w.asked == 0:
 				timer.Reset(w.look(t))
 				last = t
-			} else {
+			case w.late():
+				timer.Reset(w.o.Clock.Now().Boot + w.pause(t))
+			default:
 				w.giveUp()
 				timer.Reset(w.o.Clock.Now().Boot + watchTick)
 			}
 		}
 		w.judge(w.tenure())
+	}
+}
+
+// late takes in an answer that is there already: after a machine or an agent stood
+// still, the timer may be the first to be heard.
+func (w *Watch) late() bool {
+	select {
+	case s, ok := <-w.answers():
+		w.answered(s, ok)
+		return true
+	default:
+		return false
 	}
 }
 
@@ -283,7 +299,7 @@ func (w *Watch) answered(s Seen, ok bool) {
 		w.id = s.ID // while cold a person may give the machine another drive
 	}
 	if w.view(w.tenure()).well() {
-		w.wellAt = w.o.Clock.Now().Boot
+		w.wellAt, w.told = w.o.Clock.Now().Boot, false
 	}
 }
 
@@ -297,7 +313,10 @@ func (w *Watch) giveUp() {
 	w.abandoned = append(w.abandoned, w.prober)
 	w.prober, w.asked = nil, 0
 	w.seen.Fault = "the shared drive " + w.o.Expect.Path + " hangs"
-	w.o.Log.Warn("a look at the shared drive hangs and is left behind", "path", w.o.Expect.Path, "abandoned", len(w.abandoned))
+	if !w.told {
+		w.told = true
+		w.o.Log.Warn("a look at the shared drive hangs and is left behind", "path", w.o.Expect.Path, "abandoned", len(w.abandoned))
+	}
 }
 
 // leave ends the probing process, and with it the lock.

@@ -53,7 +53,7 @@ func TestWhenADriveCountsAsLost(t *testing.T) {
 
 // Another machine would find no more room on it.
 func TestAFullDriveIsAFaultAndNoLoss(t *testing.T) {
-	v := view{seen: Seen{N: 1, Fault: "no space left on device", Full: true}}
+	v := view{hang: time.Minute, seen: Seen{N: 1, Fault: "no space left on device", Full: true}}
 	if v.fault() == "" || !v.well() {
 		t.Errorf("fault %q, well %v", v.fault(), v.well())
 	}

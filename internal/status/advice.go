@@ -33,12 +33,37 @@ func (o Overview) warnings(f Facts) []string {
 	if v := o.versions(); len(v) > 1 {
 		all = append(all, "the agents run different versions: "+list(v))
 	}
+	all = append(all, o.drives()...)
 	for _, m := range o.Instances {
 		if m.Problem != "" {
 			all = append(all, m.ID+": "+m.Problem)
 		}
 	}
 	return all
+}
+
+// drives finds agents that live and see another shared drive than those before them,
+// or one without its marker: a mount point with nothing on it, or a second drive.
+func (o Overview) drives() (all []string) {
+	first := Member{}
+	for _, m := range o.Instances {
+		switch {
+		case !m.alive() || m.drive.Path == "" || !m.drive.Well:
+		case first.ID == "":
+			first = m
+		case m.drive.ID != first.drive.ID:
+			all = append(all, fmt.Sprintf("%s has the shared drive %s, and %s has %s: they do not share one", first.ID, shortID(first.drive.ID), m.ID, shortID(m.drive.ID)))
+		}
+	}
+	return all
+}
+
+// shortID is as much of a marker as tells it from another.
+func shortID(id string) string {
+	if id == "" {
+		return "without a marker"
+	}
+	return id[:min(len(id), 8)]
 }
 
 // duplicates are the names under which more than one living agent goes. An agent that was killed and started again

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hotcold/hotcold/internal/agent"
+	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -73,6 +74,7 @@ func (e emitter) view(v View) {
 	e.node(v.Node)
 	e.database(v.Database)
 	e.guarantee(v.Snapshot)
+	e.drive(v.Drive)
 	e.timing(v.Timing)
 	e.counters(v.Counters)
 }
@@ -99,6 +101,18 @@ func (e emitter) guarantee(s agent.Snapshot) {
 	e.gauge("hotcold_fencing_on", "1 where the other machines' nodes are locked out of the database before ours starts.", truth(s.Fencing.On))
 	e.gauge("hotcold_fencing_epoch", "Epoch of the last time that they were locked out by this agent; 0 for never.", float64(s.Fencing.Epoch))
 	e.gauge("hotcold_fencing_seconds", "How long that took.", s.Fencing.Seconds)
+}
+
+// drive says nothing where none is watched: a drive that is down is something else.
+func (e emitter) drive(d drive.State) {
+	if d.Path == "" {
+		return
+	}
+	e.gauge("hotcold_drive_up", "1 while the shared drive answers and is what it should be.", truth(d.Well))
+	e.gauge("hotcold_drive_lock", "1 while this agent has the lock on the shared drive.", truth(d.Lock == drive.LockHeld))
+	e.gauge("hotcold_drive_fsync_seconds", "How long the last write to the shared drive took until it was durable; 0 while cold.", d.FsyncSeconds)
+	e.gauge("hotcold_drive_free_bytes", "Room on the shared drive; 0 where it does not say.", float64(d.FreeBytes))
+	e.gauge("hotcold_drive_stuck_looks", "Looks at the shared drive that hang in the kernel and were left behind.", float64(d.Abandoned))
 }
 
 func (e emitter) timing(t agent.Timing) {

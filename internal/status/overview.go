@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotcold/hotcold/internal/agent"
+	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/lease"
 	"github.com/hotcold/hotcold/lease/notice"
 	"github.com/hotcold/hotcold/lease/sqlstore"
@@ -132,6 +133,7 @@ type Member struct {
 
 	current bool               // its last word is not older than it may be while it lives
 	fencing agent.FencingState // what it said of locking others out
+	drive   drive.State        // what it said of the shared drive
 }
 
 // Request is something that a person asked the pair for.
@@ -257,10 +259,13 @@ func memberOf(in notice.Instance) Member {
 		m.State = s.State
 	}
 	m.Ready, m.Since, m.Epoch, m.Paused, m.Reasons = s.Ready, s.Since, s.Epoch, s.Paused, s.Reasons
-	m.fencing = s.Fencing
+	m.fencing, m.drive = s.Fencing, s.Drive
 	m.NodePID, m.LastExit, m.LastLine, m.Version = s.Node.PID, s.Node.LastExit, s.Node.LastLine, s.Version
 	return m
 }
+
+// DriveID is the marker of the shared drive that the agent sees; empty where it said nothing of one.
+func (m Member) DriveID() string { return m.drive.ID }
 
 func (m Member) alive() bool { return !m.Stale && m.State != agent.Ended }
 

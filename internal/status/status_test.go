@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/clock"
+	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/lease"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
@@ -49,6 +50,8 @@ func hotSnapshot(now clock.Reading) agent.Snapshot {
 		Database: agent.Database{Kind: "postgres", Reachable: true, LastAnswer: noon, Incarnation: "7301/3", RoundTripSeconds: 0.0012},
 		Guarantee: sqlstore.Guarantee{Level: sqlstore.LevelB, Text: "replication is synchronous", Raise: "hotcold.database.fencing makes it A",
 			Replication: sqlstore.Replication{Copies: sqlstore.CopiesSynchronous, Text: "replication is synchronous"}},
+		Drive: drive.State{Path: "/mnt/corda", Kind: drive.NFS, Source: "fs-1.efs.eu-west-1.amazonaws.com:/", ID: "6e0f4d1c", Well: true,
+			At: noon, FsyncSeconds: 0.0021, Lock: drive.LockHeld, FreeBytes: 1 << 40},
 		Counters: agent.Counters{Renewals: 300, RenewalFailures: 2, Looks: 40, Claims: 1, Fences: 0, NodeStarts: 2, NodeExits: 1, ClockJumps: 1},
 	}
 }

@@ -31,7 +31,9 @@ func TestAHotAgentHasTheDriveLockedUntilItsNodeIsDead(t *testing.T) {
 	dir := t.TempDir()
 	p := newPair(t)
 	a := p.start("a", serves, onDrive(t, dir, time.Minute))
-	a.until("the lock", func(s agent.Snapshot) bool { return s.State == agent.Hot && s.Drive.Lock == drive.LockHeld && s.Drive.FsyncSeconds > 0 })
+	a.until("the lock", func(s agent.Snapshot) bool {
+		return s.State == agent.Hot && s.Drive.Lock == drive.LockHeld && s.Drive.FsyncSeconds > 0
+	})
 	b := p.start("b", serves, onDrive(t, dir, time.Minute))
 	s := b.until("the other's lock", func(s agent.Snapshot) bool { return s.Ready && s.Drive.Lock != "" })
 	if s.Drive.Lock == drive.LockHeld || !strings.HasPrefix(s.Drive.Holder, "a:") || s.State != agent.Cold {
@@ -63,7 +65,9 @@ func TestANodeWhoseDriveHangsIsKilledAndHandedOver(t *testing.T) {
 	if !o.Record.Released || !strings.Contains(o.Record.Memo, "has taken no write for") {
 		t.Errorf("row %v, memo %s", o, o.Record.Memo)
 	}
-	s := a.until("the reason", func(s agent.Snapshot) bool { return !s.Ready && strings.Contains(strings.Join(s.Reasons, " "), "shared drive") })
+	s := a.until("the reason", func(s agent.Snapshot) bool {
+		return !s.Ready && strings.Contains(strings.Join(s.Reasons, " "), "shared drive")
+	})
 	if s.Counters.Fences != 1 || s.Counters.NodeStarts != 1 {
 		t.Errorf("%+v", s.Counters)
 	}

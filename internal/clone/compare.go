@@ -68,6 +68,11 @@ func Compare(here, there Manifest, sel Selection, theirs string) []Difference {
 		path, why, _ := strings.Cut(left, " ")
 		add(path, Note, "on %s %s", theirs, why)
 	}
+	for i := range all {
+		if anyPart(sel.Loose, all[i].Path) && all[i].Weight == Warning {
+			all[i].Weight = Note
+		}
+	}
 	slices.SortStableFunc(all, func(a, b Difference) int { return a.Weight.rank() - b.Weight.rank() })
 	return all
 }

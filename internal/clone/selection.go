@@ -29,6 +29,9 @@ type Selection struct {
 	Never []string
 	// Identity are the key stores that make the node who it is.
 	Identity []string
+	// Loose are paths and patterns in which the node itself writes while it is hot: a
+	// difference there is no more than a note.
+	Loose []string
 	// Secret are patterns like those of Exclude: what matches is for its owner only.
 	Secret []string
 }

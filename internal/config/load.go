@@ -93,6 +93,7 @@ func (d *decoder) decode(c *Config) {
 		c.Database = database
 	}
 	c.Node = d.node(facts)
+	c.Clone = d.clone()
 	c.Drive = d.drive()
 	c.Listen = d.listen("hotcold.listen.")
 }

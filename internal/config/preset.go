@@ -44,8 +44,12 @@ func cordaPreset() Preset {
 			{"legacy-contracts/", false, "contracts of older transactions"},
 			{"ssh/", false, "with another host key the shell's users are warned at each takeover"},
 			{"corda.jar", true, "checkpoints resume only under the same version"},
+			{"*.jar", false, "what corda.jar is a link to, or is started beside it"},
 		},
-		OnDrive: []DriveDir{{"artemis", true}},
+		OnDrive:  []DriveDir{{"artemis", true}},
+		Identity: []string{"certificates/nodekeystore.jks", "certificates/sslkeystore.jks", "certificates/truststore.jks"},
+		Loose:    []string{"additional-node-infos/"},
+		Signed:   []string{"network-parameters"},
 		Traps: []string{
 			"`java -jar corda.jar` is two JVMs: killing the first one alone leaves the node running, with its ports, its database pool and its journal lock; hotcold kills the whole tree",
 			"draining mode is kept in the shared database: where the hot node dies while draining, the next one starts draining and refuses new flows until `run setFlowsDrainingModeEnabled enabled: false`",

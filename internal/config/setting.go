@@ -19,6 +19,7 @@ const (
 	TypePath     Type = "path"
 	TypeAddress  Type = "host:port"
 	TypeAddrs    Type = "list of host:port"
+	TypeTexts    Type = "list of texts"
 	TypeURL      Type = "URL"
 	TypeRegexp   Type = "regular expression"
 	TypeCommand  Type = "command"

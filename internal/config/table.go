@@ -9,6 +9,7 @@ func table() []Setting {
 	rows = append(rows, nodeSettings()...)
 	rows = append(rows, checkSettings()...)
 	rows = append(rows, lifeSettings()...)
+	rows = append(rows, cloneSettings()...)
 	rows = append(rows, machineSettings()...)
 	rows = append(rows, machinesSettings()...)
 	return append(rows, balancerSettings()...)

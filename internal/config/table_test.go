@@ -98,6 +98,7 @@ func TestEverySettingHasAnEffect(t *testing.T) {
 		"hotcold.node.restart.attempts": "1", "hotcold.node.restart.backoff": "2 s", "hotcold.node.restart.maxBackoff": "1 s",
 		"hotcold.node.restart.resetAfter": "1 s", "hotcold.node.failover.budget": "1", "hotcold.node.failover.window": "1 s",
 		"hotcold.drive.path": "/mnt", "hotcold.drive.epochFile": "/mnt/e", "hotcold.drive.type": "nfs", "hotcold.drive.source": `"srv:/x"`, "hotcold.drive.hangLimit": "40 s",
+		"hotcold.clone.files": "[extra/]", "hotcold.clone.exclude": "[x]", "hotcold.clone.sync": "auto", "hotcold.clone.otherIdentity": "allow",
 		"hotcold.listen.address": "off", "hotcold.listen.tls.certificate": "c.pem", "hotcold.listen.tls.key": "k.pem",
 		"hotcold.listen.tls.clientCA": "ca.pem", "hotcold.listen.keyFile": "secret",
 		"hotcold.log.level": "debug", "hotcold.log.format": "json",

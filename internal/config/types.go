@@ -35,6 +35,8 @@ type Config struct {
 	Preset Preset
 	// Node is how the node is started, watched and stopped.
 	Node Node
+	// Clone is what two machines must have alike.
+	Clone Clone
 	// Drive is the shared drive.
 	Drive Drive
 	// Machines are those of the pair, sorted by name; empty where nobody said.
@@ -243,6 +245,9 @@ type Preset struct {
 	Files []SharedFile
 	// OnDrive are the directories, relative to the base directory, that have to be on the shared drive.
 	OnDrive []DriveDir
+	// Identity are the key stores among them that make the node who it is, Loose those in which the node itself
+	// writes, so that two machines differ for a while, and Signed those that the network signs and all of it knows.
+	Identity, Loose, Signed []string
 	// Traps are what goes wrong with such a node in a pair; `hotcold check` shows them.
 	Traps []string
 }

@@ -58,7 +58,7 @@ func Keytool(t testing.TB) string {
 	t.Helper()
 	program, err := exec.LookPath("keytool")
 	if err != nil {
-		missing(t, errors.New("Java is not installed: there is no keytool"))
+		missing(t, errors.New("there is no keytool in PATH, which comes with Java"))
 	}
 	return program
 }

@@ -44,12 +44,12 @@ const (
 func cloneSettings() []Setting {
 	return []Setting{
 		{
-			Path: "hotcold.clone.files", Type: TypeTexts, Default: "[]",
+			Path: "hotcold.clone.files", Type: TypePatterns, Default: "[]",
 			Meaning: "What both machines must have alike besides what the preset knows: paths in the base directory, a directory with a slash behind it, or patterns such as `extra-*.jar`. `hotcold clone` copies it, and the agents compare it. What holds a password as text has no place here: a digest of it stands in the database.",
 			Why:     "The node has files of its own: shell-commands/, a key store for RPC, a service's data that never changes.",
 		},
 		{
-			Path: "hotcold.clone.exclude", Type: TypeTexts, Default: "[]",
+			Path: "hotcold.clone.exclude", Type: TypePatterns, Default: "[]",
 			Meaning: "Names, paths or patterns that are neither copied nor compared, although the preset or `files` names the directory around them.",
 			Why:     "A configuration in cordapps/config that has the machine's own address.",
 		},

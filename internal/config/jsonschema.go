@@ -63,7 +63,7 @@ func schemaOf(s Setting) schemaObject {
 		o["enum"] = s.Choices
 	case TypeCommand:
 		o["anyOf"] = []schemaObject{{"type": "string"}, texts}
-	case TypeAddrs, TypeNets, TypeTexts:
+	case TypeAddrs, TypeNets, TypeTexts, TypePatterns:
 		o["type"], o["items"] = "array", schemaObject{"type": "string"}
 	case TypeEnv:
 		o["type"], o["additionalProperties"] = "object", schemaObject{"type": []string{"string", "number", "boolean"}}

@@ -96,6 +96,7 @@ func (d *decoder) decode(c *Config) {
 	c.Clone = d.clone()
 	c.Drive = d.drive()
 	c.Listen = d.listen("hotcold.listen.")
+	c.Cloud = d.cloud()
 }
 
 // source is what was read, before it is judged.

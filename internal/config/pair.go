@@ -101,6 +101,7 @@ func (d *decoder) computedDefaults(f nodeFacts) map[string]string {
 	if v := d.cfg.At("hotcold.drive.path"); written(v) {
 		if text, err := v.Text(); err == nil && text != "" {
 			found["hotcold.drive.epochFile"] = quote(filepath.Join(d.absolute(text), "hotcold.epoch"))
+			found["hotcold.cloud.mount"] = quote(d.absolute(text))
 		}
 	}
 	for path, text := range d.presetDefaults(f) {

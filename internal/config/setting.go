@@ -19,7 +19,7 @@ const (
 	TypePath     Type = "path"
 	TypeAddress  Type = "host:port"
 	TypeAddrs    Type = "list of host:port"
-	TypeTexts    Type = "list of texts"
+	TypePatterns Type = "list of paths and patterns"
 	TypeURL      Type = "URL"
 	TypeRegexp   Type = "regular expression"
 	TypeCommand  Type = "command"
@@ -27,6 +27,7 @@ const (
 	TypeSecret   Type = "secret text"
 	TypeIP       Type = "IP address"
 	TypeNets     Type = "list of IP addresses and networks"
+	TypeTexts    Type = "list of texts"
 )
 
 // Setting is one row of the table: all that is known of one setting. The manual, the defaults, the ranges and the

@@ -12,7 +12,8 @@ func table() []Setting {
 	rows = append(rows, cloneSettings()...)
 	rows = append(rows, machineSettings()...)
 	rows = append(rows, machinesSettings()...)
-	return append(rows, balancerSettings()...)
+	rows = append(rows, balancerSettings()...)
+	return append(rows, cloudSettings()...)
 }
 
 func pairSettings() []Setting {

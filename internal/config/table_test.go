@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -121,6 +122,7 @@ func TestEverySettingHasAnEffect(t *testing.T) {
 		"hotcold.balancer.listen.address": "off", "hotcold.balancer.listen.tls.certificate": "c.pem", "hotcold.balancer.listen.tls.key": "k.pem",
 		"hotcold.balancer.listen.tls.clientCA": "ca.pem", "hotcold.balancer.listen.keyFile": "secret",
 	}
+	maps.Copy(samples, cloudSamples())
 	// What a setting is of no use without.
 	with := map[string]string{
 		"hotcold.database.fencing.on":    "hotcold.database.fencing.roles { machine-a = a, machine-b = b }",

@@ -43,6 +43,8 @@ type Config struct {
 	Machines []Machine
 	// Balancer is what stands in front of the pair.
 	Balancer Balancer
+	// Cloud is what only a cloud has to be told.
+	Cloud Cloud
 	// Listen is the agent's own HTTP listener.
 	Listen Listen
 	// Log is what the agent writes of itself.

@@ -14,10 +14,11 @@ func TestValuesOfAnotherKindAreFaults(t *testing.T) {
 		TypeInt: {"many", "1.5", "true", "[1]", "{ a = 1 }"}, TypeDuration: {"soon", "5 parsecs", "true", "[1]", "{ a = 1 }"},
 		TypeSize: {"large", "5 s", "true", "[1]", "{ a = 1 }"}, TypePath: {"[a]", "{ a = 1 }"}, TypeAddress: {"nowhere", "[a]", "{ a = 1 }"},
 		TypeAddrs: {"\"a:1\"", "[nowhere]", "[[a]]", "{ a = 1 }"}, TypeURL: {"nowhere", "[a]", "{ a = 1 }"},
-		TypeTexts:  {"a", "[[a]]", "[/etc]", "[\"../up\"]", "[\"[\"]", "{ a = 1 }"},
-		TypeRegexp: {"\"(\"", "[a]", "{ a = 1 }"}, TypeCommand: {"[[a]]", "[\"\"]", "[a, \"b\\u0000\"]", "{ a = 1 }"},
+		TypePatterns: {"a", "[[a]]", "[/etc]", "[\"../up\"]", "[\"[\"]", "{ a = 1 }"},
+		TypeRegexp:   {"\"(\"", "[a]", "{ a = 1 }"}, TypeCommand: {"[[a]]", "[\"\"]", "[a, \"b\\u0000\"]", "{ a = 1 }"},
 		TypeEnv: {"a", "[a]", "{ A = [1] }", "{ \"A=B\" = 1 }", "{ A = \"\\u0000\" }"}, TypeSecret: {"[a]", "{ a = 1 }"},
 		TypeIP: {"example.com", "\"\"", "\"10.0.0.0/8\"", "[a]", "{ a = 1 }"}, TypeNets: {"10.0.0.1", "[home]", "[\"10.0.0.0/40\"]", "[[a]]", "{ a = 1 }"},
+		TypeTexts: {"a", "[[a]]", "[\"\\u0000\"]", "{ a = 1 }"},
 	}
 	r := newRoom(t)
 	for _, s := range Settings() {

@@ -49,7 +49,7 @@ func (s *Setup) Script() cloud.File {
 	f := cloud.NewScript("The pair's balancers and drive in AWS, by the commands of the AWS CLI. Written by\n" +
 		"`hotcold render aws --format aws`. Safe to run again. It wants the CLI to be logged in, and the\n" +
 		"VPC and the subnets of the machines.")
-	f.Line("", "export AWS_DEFAULT_REGION="+cloud.Quote(s.Region), "vpc="+cloud.Quote(s.VPC), "subnets=("+words(s.Subnets)+")", "instances=("+words(s.Instances)+")")
+	f.Line("", "export AWS_DEFAULT_REGION="+cloud.Quote(s.Region), "vpc='"+s.VPC+"'", "subnets=("+words(s.Subnets)+")", "instances=("+words(s.Instances)+")")
 	f.Line(strings.TrimSuffix(helpers, "\n"))
 	s.scriptSecurity(f)
 	if s.Kind == config.CloudNLB {

@@ -21,6 +21,7 @@ type Setup struct {
 	Kind config.CloudBalancer
 	// NetworkBalancer is the name of the only balancer under nlb, and empty under classic.
 	NetworkBalancer string `json:",omitempty"`
+	Machines        []Machine
 	// Fronts are the classic balancers, or the target groups with their listeners.
 	Fronts []Front
 	// BalancerGroup, NodeGroup and DriveGroup are names of security groups.
@@ -32,6 +33,9 @@ type Setup struct {
 	// Directory is the node's base directory.
 	Directory string
 }
+
+// Machine is one of the two.
+type Machine struct{ Name, Address string }
 
 // Front is what takes one kind of traffic.
 type Front struct {
@@ -109,6 +113,9 @@ func New(p *cloud.Plan, file string, kind config.CloudBalancer) (*Setup, error) 
 	}
 	if kind == config.CloudNLB {
 		s.NetworkBalancer = f.Form(cloud.Of[string]{Value: name + "-nlb", Path: p.Name.Path}, balancerForm())
+	}
+	for _, m := range p.Machines {
+		s.Machines = append(s.Machines, Machine{m.Name, m.Address.String()})
 	}
 	for _, service := range p.Services {
 		s.add(p, f, service)
@@ -237,4 +244,14 @@ func (s *Setup) Detection() (down, up time.Duration) {
 		up = max(up, time.Duration(c.Healthy*c.IntervalSeconds)*time.Second)
 	}
 	return down, up
+}
+
+// MountLine is the line of fstab by which the machines mount the drive, as `hotcold drive fstab efs` writes it; empty
+// as long as the file system has not been made.
+func (s *Setup) MountLine() string {
+	if s.Drive.FileSystem == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s.efs.%s.amazonaws.com:/ %s nfs4 _netdev,nofail,nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport 0 0",
+		s.Drive.FileSystem, s.Region, s.Drive.Mount)
 }

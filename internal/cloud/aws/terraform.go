@@ -32,7 +32,14 @@ func (s *Setup) Terraform() cloud.File {
 }
 
 // label makes a name of Terraform's of a name of ours.
-func label(name string) string { return strings.ReplaceAll(name, "-", "_") }
+func label(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-./:", r) {
+			return '_'
+		}
+		return r
+	}, name)
+}
 
 // tagged names a resource in AWS's console.
 func tagged(b terraform.Body, name string) { b.Set("tags", [][2]string{{"Name", name}}) }
@@ -50,8 +57,8 @@ func (s *Setup) security(f *terraform.File) {
 	tagged(group("balancer", s.BalancerGroup, groupWhy()[0]), s.BalancerGroup)
 	f.Block("resource", "aws_vpc_security_group_egress_rule", "balancer").Set("security_group_id", terraform.Ref("aws_security_group.balancer.id")).
 		Set("ip_protocol", "-1").Set("referenced_security_group_id", terraform.Ref("aws_security_group.node.id"))
-	for i, o := range s.Clients {
-		rule(label(o.Key)+"_"+strconv.Itoa(i), "balancer", o.Port).Set(cidr(o.Network), o.Network)
+	for _, o := range s.Clients {
+		rule(label(o.Key+"-"+o.Network), "balancer", o.Port).Set(cidr(o.Network), o.Network)
 	}
 	tagged(group("node", s.NodeGroup, groupWhy()[1]), s.NodeGroup)
 	f.Block("resource", "aws_vpc_security_group_egress_rule", "node").Set("security_group_id", terraform.Ref("aws_security_group.node.id")).

@@ -14,8 +14,8 @@ const (
 	storageVersion = "2023-05-01"
 )
 
-// template is an ARM deployment template of a resource group.
-type template struct {
+// deployment is an ARM deployment template of a resource group.
+type deployment struct {
 	Schema         string            `json:"$schema"`
 	ContentVersion string            `json:"contentVersion"`
 	Resources      []resource        `json:"resources"`
@@ -143,15 +143,15 @@ type fileShare struct {
 
 // ARM writes the set-up as a template that `az deployment group create` takes.
 func (s *Setup) ARM() (cloud.File, error) {
-	text, err := json.MarshalIndent(s.template(), "", "  ")
+	text, err := json.MarshalIndent(s.deployment(), "", "  ")
 	if err != nil {
 		return cloud.File{}, fmt.Errorf("write the template as JSON: %w", err)
 	}
 	return cloud.File{Name: "main.json", Mode: 0o644, Text: string(text) + "\n"}, nil
 }
 
-func (s *Setup) template() template {
-	return template{
+func (s *Setup) deployment() deployment {
+	return deployment{
 		Schema:         "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
 		ContentVersion: "1.0.0.0",
 		Resources: []resource{

@@ -59,5 +59,5 @@ func shareForm() cloud.Form {
 
 // pathForm is that of a path that a probe asks for. It goes into a script, so quotes and $ are left out.
 func pathForm() cloud.Form {
-	return cloud.Form{Matches: regexp.MustCompile(`^/[A-Za-z0-9_.~!&()*+,;=:@%/?-]{0,1023}$`), Words: "a path that begins with a slash, without blanks and quotes"}
+	return cloud.Form{Matches: regexp.MustCompile(`^/[A-Za-z0-9_.~!&()*+,;=:@%/?-]{0,1000}$`), Words: "a path of at most 1000 characters that begins with a slash, without blanks and quotes"}
 }

@@ -274,3 +274,14 @@ func (s *Setup) Detection() (down, up time.Duration) {
 	}
 	return down, up
 }
+
+// MountLine is the line of fstab by which the machines mount the drive, as `hotcold drive fstab azure` writes it; all
+// of it belongs to one user, since a share has no owners.
+func (s *Setup) MountLine(uid int) string {
+	return fmt.Sprintf("//%s.file.core.windows.net/%s %s cifs _netdev,nofail,vers=3.1.1,credentials=%s,uid=%d,gid=%d,"+
+		"dir_mode=0700,file_mode=0600,serverino,nosharesock,nolease,actimeo=1,mfsymlinks 0 0",
+		s.Storage.Account, s.Storage.Share, s.Mount, s.Credentials(), uid, uid)
+}
+
+// Credentials is the file on the machines that has the account's name and key.
+func (s *Setup) Credentials() string { return "/etc/smbcredentials/" + s.Storage.Account + ".cred" }

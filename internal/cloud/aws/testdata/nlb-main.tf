@@ -1,0 +1,280 @@
+# The pair's balancers and drive in AWS. Written by `hotcold render aws --format terraform`;
+# what is changed here by hand is told by `hotcold render --check`.
+terraform {
+  required_version = ">= 1.3"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.60"
+    }
+  }
+}
+
+provider "aws" {
+  region = "eu-west-1"
+}
+
+# Clients reach the balancers only, the balancers reach the machines, the machines reach the drive.
+# What no rule names, the RPC admin port first of all, stays closed.
+resource "aws_security_group" "balancer" {
+  name        = "ha-lb"
+  description = "clients reach the balancers"
+  vpc_id      = "vpc-0a1b2c3d4e5f60718"
+  tags = {
+    Name = "ha-lb"
+  }
+}
+
+resource "aws_vpc_security_group_egress_rule" "balancer" {
+  security_group_id            = aws_security_group.balancer.id
+  ip_protocol                  = "-1"
+  referenced_security_group_id = aws_security_group.node.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "p2p_0" {
+  security_group_id = aws_security_group.balancer.id
+  ip_protocol       = "tcp"
+  from_port         = 10002
+  to_port           = 10002
+  cidr_ipv4         = "0.0.0.0/0"
+}
+
+resource "aws_vpc_security_group_ingress_rule" "rpc_1" {
+  security_group_id = aws_security_group.balancer.id
+  ip_protocol       = "tcp"
+  from_port         = 10003
+  to_port           = 10003
+  cidr_ipv4         = "198.51.100.0/24"
+}
+
+resource "aws_vpc_security_group_ingress_rule" "web_2" {
+  security_group_id = aws_security_group.balancer.id
+  ip_protocol       = "tcp"
+  from_port         = 10004
+  to_port           = 10004
+  cidr_ipv4         = "198.51.100.0/24"
+}
+
+resource "aws_vpc_security_group_ingress_rule" "web_3" {
+  security_group_id = aws_security_group.balancer.id
+  ip_protocol       = "tcp"
+  from_port         = 10004
+  to_port           = 10004
+  cidr_ipv4         = "203.0.113.0/24"
+}
+
+resource "aws_security_group" "node" {
+  name        = "ha-nodes"
+  description = "the balancers reach the machines"
+  vpc_id      = "vpc-0a1b2c3d4e5f60718"
+  tags = {
+    Name = "ha-nodes"
+  }
+}
+
+resource "aws_vpc_security_group_egress_rule" "node" {
+  security_group_id = aws_security_group.node.id
+  ip_protocol       = "-1"
+  cidr_ipv4         = "0.0.0.0/0"
+}
+
+resource "aws_vpc_security_group_ingress_rule" "node_10002" {
+  security_group_id            = aws_security_group.node.id
+  ip_protocol                  = "tcp"
+  from_port                    = 10002
+  to_port                      = 10002
+  referenced_security_group_id = aws_security_group.balancer.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "node_10003" {
+  security_group_id            = aws_security_group.node.id
+  ip_protocol                  = "tcp"
+  from_port                    = 10003
+  to_port                      = 10003
+  referenced_security_group_id = aws_security_group.balancer.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "node_10004" {
+  security_group_id            = aws_security_group.node.id
+  ip_protocol                  = "tcp"
+  from_port                    = 10004
+  to_port                      = 10004
+  referenced_security_group_id = aws_security_group.balancer.id
+}
+
+resource "aws_security_group" "drive" {
+  name        = "ha-drive"
+  description = "the machines reach the drive"
+  vpc_id      = "vpc-0a1b2c3d4e5f60718"
+  tags = {
+    Name = "ha-drive"
+  }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "drive" {
+  security_group_id            = aws_security_group.drive.id
+  ip_protocol                  = "tcp"
+  from_port                    = 2049
+  to_port                      = 2049
+  referenced_security_group_id = aws_security_group.node.id
+}
+
+# One balancer, with a target group for each kind of traffic.
+resource "aws_lb" "pair" {
+  name                             = "ha-nlb"
+  load_balancer_type               = "network"
+  internal                         = false
+  subnets                          = ["subnet-0a1b2c3d4e5f60718", "subnet-0f1e2d3c4b5a69788"]
+  security_groups                  = [aws_security_group.balancer.id]
+  enable_cross_zone_load_balancing = true
+}
+
+resource "aws_lb_target_group" "p2p" {
+  name                   = "ha-tg-p2p"
+  port                   = 10002
+  protocol               = "TCP"
+  vpc_id                 = "vpc-0a1b2c3d4e5f60718"
+  target_type            = "instance"
+  deregistration_delay   = 0
+  connection_termination = true
+
+  health_check {
+    protocol            = "TCP"
+    port                = "10002"
+    interval            = 5
+    timeout             = 3
+    unhealthy_threshold = 2
+    healthy_threshold   = 2
+  }
+
+  target_health_state {
+    enable_unhealthy_connection_termination = true
+  }
+}
+
+resource "aws_lb_listener" "p2p" {
+  load_balancer_arn        = aws_lb.pair.arn
+  port                     = 10002
+  protocol                 = "TCP"
+  tcp_idle_timeout_seconds = 3600
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.p2p.arn
+  }
+}
+
+resource "aws_lb_target_group" "rpc" {
+  name                   = "ha-tg-rpc"
+  port                   = 10003
+  protocol               = "TCP"
+  vpc_id                 = "vpc-0a1b2c3d4e5f60718"
+  target_type            = "instance"
+  deregistration_delay   = 0
+  connection_termination = true
+
+  health_check {
+    protocol            = "TCP"
+    port                = "10003"
+    interval            = 5
+    timeout             = 3
+    unhealthy_threshold = 2
+    healthy_threshold   = 2
+  }
+
+  target_health_state {
+    enable_unhealthy_connection_termination = true
+  }
+}
+
+resource "aws_lb_listener" "rpc" {
+  load_balancer_arn        = aws_lb.pair.arn
+  port                     = 10003
+  protocol                 = "TCP"
+  tcp_idle_timeout_seconds = 3600
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.rpc.arn
+  }
+}
+
+resource "aws_lb_target_group" "web" {
+  name                   = "ha-tg-web"
+  port                   = 10004
+  protocol               = "TCP"
+  vpc_id                 = "vpc-0a1b2c3d4e5f60718"
+  target_type            = "instance"
+  deregistration_delay   = 0
+  connection_termination = true
+
+  health_check {
+    protocol            = "HTTP"
+    port                = "10004"
+    path                = "/"
+    matcher             = "200"
+    interval            = 5
+    timeout             = 3
+    unhealthy_threshold = 2
+    healthy_threshold   = 2
+  }
+
+  target_health_state {
+    enable_unhealthy_connection_termination = true
+  }
+}
+
+resource "aws_lb_listener" "web" {
+  load_balancer_arn        = aws_lb.pair.arn
+  port                     = 10004
+  protocol                 = "TCP"
+  tcp_idle_timeout_seconds = 3600
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.web.arn
+  }
+}
+
+# The drive that both machines share.
+resource "aws_efs_file_system" "drive" {
+  creation_token   = "ha-drive"
+  performance_mode = "generalPurpose"
+  throughput_mode  = "elastic"
+  encrypted        = true
+  tags = {
+    Name = "ha-drive"
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "aws_efs_mount_target" "drive_0" {
+  file_system_id  = aws_efs_file_system.drive.id
+  subnet_id       = "subnet-0a1b2c3d4e5f60718"
+  security_groups = [aws_security_group.drive.id]
+}
+
+resource "aws_efs_mount_target" "drive_1" {
+  file_system_id  = aws_efs_file_system.drive.id
+  subnet_id       = "subnet-0f1e2d3c4b5a69788"
+  security_groups = [aws_security_group.drive.id]
+}
+
+output "balancer_name" {
+  description = "the host of p2pAddress on both machines"
+  value       = aws_lb.pair.dns_name
+}
+
+output "file_system" {
+  description = "hotcold.cloud.aws.fileSystem"
+  value       = aws_efs_file_system.drive.id
+}
+
+output "node_security_group" {
+  description = "the security group of the machines"
+  value       = aws_security_group.node.id
+}

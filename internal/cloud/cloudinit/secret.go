@@ -1,0 +1,50 @@
+package cloudinit
+
+import (
+	"github.com/hotcold/hotcold/hocon"
+)
+
+// LiteralSecrets finds the secrets that stand in a configuration file as they are. What comes from the environment or
+// from another file is none of it.
+func LiteralSecrets(name string, text []byte) error {
+	// Includes are left out: only this file goes onto the machine.
+	nothing := func(string) ([]byte, error) { return nil, nil }
+	doc, err := hocon.Parse(name, text, hocon.WithReadFile(nothing))
+	if err != nil {
+		return err
+	}
+	// Every variable is there, and says nothing: a secret that is not empty stands in the file.
+	cfg, err := hocon.Resolve(hocon.Layers{doc}, hocon.Env(func(string) (string, bool) { return "", true }), hocon.WithSecrets(hocon.DefaultSecrets()))
+	if err != nil {
+		return err
+	}
+	var errs hocon.Errors
+	walk(cfg.Root(), &errs)
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs
+}
+
+func walk(v hocon.Value, errs *hocon.Errors) {
+	switch v.Kind() {
+	case hocon.Object:
+		for _, key := range v.Keys() {
+			walk(v.Get(key), errs)
+		}
+		return
+	case hocon.List:
+		items, err := v.List()
+		if err != nil {
+			return
+		}
+		for _, item := range items {
+			walk(item, errs)
+		}
+		return
+	}
+	// What is shown of an address is masked where it holds a password.
+	if (v.Kind() == hocon.String || v.Kind() == hocon.Number) && v.Reveal() != "" && (v.IsSecret() || v.String() != v.Reveal()) {
+		*errs = append(*errs, v.Errorf("a secret stands in the file, which goes onto the machines as it is; want ${NAME}, or a file that only the node's user may read"))
+	}
+}

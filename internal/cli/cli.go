@@ -170,7 +170,7 @@ node.conf. The manual is in docs/.`,
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(a.runCommand(), a.statusCommand(), a.historyCommand(),
 		a.switchoverCommand(), a.pauseCommand(), a.resumeCommand(),
-		a.checkCommand(), a.initCommand(), a.configCommand(), a.demoCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(), a.witnessCommand())
+		a.checkCommand(), a.initCommand(), a.configCommand(), a.demoCommand(), a.renderCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(), a.witnessCommand())
 	for _, c := range root.Commands() {
 		if c.ValidArgsFunction == nil && len(c.ValidArgs) == 0 {
 			c.ValidArgsFunction = cobra.NoFileCompletions // none takes a file

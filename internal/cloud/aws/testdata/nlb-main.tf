@@ -32,7 +32,7 @@ resource "aws_vpc_security_group_egress_rule" "balancer" {
   referenced_security_group_id = aws_security_group.node.id
 }
 
-resource "aws_vpc_security_group_ingress_rule" "p2p_0" {
+resource "aws_vpc_security_group_ingress_rule" "p2p_0_0_0_0_0" {
   security_group_id = aws_security_group.balancer.id
   ip_protocol       = "tcp"
   from_port         = 10002
@@ -40,7 +40,7 @@ resource "aws_vpc_security_group_ingress_rule" "p2p_0" {
   cidr_ipv4         = "0.0.0.0/0"
 }
 
-resource "aws_vpc_security_group_ingress_rule" "rpc_1" {
+resource "aws_vpc_security_group_ingress_rule" "rpc_198_51_100_0_24" {
   security_group_id = aws_security_group.balancer.id
   ip_protocol       = "tcp"
   from_port         = 10003
@@ -48,7 +48,7 @@ resource "aws_vpc_security_group_ingress_rule" "rpc_1" {
   cidr_ipv4         = "198.51.100.0/24"
 }
 
-resource "aws_vpc_security_group_ingress_rule" "web_2" {
+resource "aws_vpc_security_group_ingress_rule" "web_198_51_100_0_24" {
   security_group_id = aws_security_group.balancer.id
   ip_protocol       = "tcp"
   from_port         = 10004
@@ -56,7 +56,7 @@ resource "aws_vpc_security_group_ingress_rule" "web_2" {
   cidr_ipv4         = "198.51.100.0/24"
 }
 
-resource "aws_vpc_security_group_ingress_rule" "web_3" {
+resource "aws_vpc_security_group_ingress_rule" "web_203_0_113_0_24" {
   security_group_id = aws_security_group.balancer.id
   ip_protocol       = "tcp"
   from_port         = 10004

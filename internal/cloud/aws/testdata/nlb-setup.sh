@@ -5,7 +5,7 @@
 set -euo pipefail
 
 export AWS_DEFAULT_REGION=eu-west-1
-vpc=vpc-0a1b2c3d4e5f60718
+vpc='vpc-0a1b2c3d4e5f60718'
 subnets=(subnet-0a1b2c3d4e5f60718 subnet-0f1e2d3c4b5a69788)
 instances=()
 

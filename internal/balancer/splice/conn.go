@@ -73,6 +73,8 @@ type conn struct {
 	kept          bool // TCP keepalive is on at the machine's side
 	queued        bool // it stopped only to let others have their turn
 	leftoverBytes int
+	carried       uint64 // how often it carried something
+	busy          bool   // it is counted among its loop's busy ones
 }
 
 // deadline is when something has to be done about c though nothing happens.
@@ -194,6 +196,7 @@ func (c *conn) pump(l *loop) {
 	}
 	if in, out = c.up.moved-in, c.down.moved-out; in+out > 0 {
 		c.last = l.now
+		c.carried++
 		c.rule.count.bytesIn.Add(in)
 		c.rule.count.bytesOut.Add(out)
 	}
@@ -208,6 +211,12 @@ func (c *conn) pump(l *loop) {
 	}
 	tell(&c.up, upOver, &c.machine)
 	tell(&c.down, downOver, &c.client)
+	if l.isDoor && c.carried >= busyAfter && !c.busy && !c.queued {
+		c.busy = true
+		if l.door.share(c) {
+			return // it is another loop's now
+		}
+	}
 	if (againUp || againDown) && !c.queued {
 		c.queued = true
 		l.again = append(l.again, c)

@@ -18,8 +18,9 @@ const (
 	pauseTime = 100 * time.Millisecond
 	// complainTime is how long the log is silent about that after it was told.
 	complainTime = time.Minute
-	// handOver is how many connections more than another loop the door may have before it hands one over.
-	handOver = 4
+	// busyAfter is how often a connection has to have carried something before it is worth handing to another loop: that
+	// costs more than all that a short one does.
+	busyAfter = 32
 )
 
 // door is the part of the first loop that lets clients in and finds them their machine.
@@ -58,10 +59,10 @@ func (d *door) ready(key int32) {
 		return
 	}
 	for range acceptAtOnce {
-		fd, sa, err := unix.Accept4(li.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, peer, err := accept(li.fd)
 		switch {
 		case err == nil:
-			d.admit(li.rule, fd, addrPort(sa))
+			d.admit(li.rule, fd, peer)
 		case scarce(err):
 			d.exhausted(li)
 			return
@@ -242,7 +243,8 @@ func (d *door) open(c *conn) {
 		}
 		d.mover.hold(&c.up, header)
 	}
-	d.settle(c)
+	d.deadlines.set(c, c.deadline(d.loop))
+	c.pump(d.loop)
 	if retried {
 		d.encourage(c.rule)
 	}
@@ -267,29 +269,29 @@ func (d *door) encourage(r *rule) {
 	}
 }
 
-// settle gives an open connection to the loop that has the fewest.
-func (d *door) settle(c *conn) {
+// share gives a busy connection to the loop that has the fewest of them, and tells whether that is another one.
+func (d *door) share(c *conn) bool {
 	to := d.loop
 	for _, l := range d.path.loops {
-		if l.open.Load()+handOver < d.loop.open.Load() && l.open.Load() < to.open.Load() {
+		if l.busy.Load() < to.busy.Load() {
 			to = l
 		}
 	}
+	to.busy.Add(1)
 	if to == d.loop {
-		d.deadlines.set(c, c.deadline(d.loop))
-		c.pump(d.loop)
-		return
+		return false
 	}
 	// Nobody else has these sockets, so that they are known to this epoll instance.
 	_ = unix.EpollCtl(d.poll, unix.EPOLL_CTL_DEL, c.client.fd, nil)
 	_ = unix.EpollCtl(d.poll, unix.EPOLL_CTL_DEL, c.machine.fd, nil)
 	d.disown(c)
-	to.open.Add(1) // at once: the next one is to be counted with this one
-	if err := to.post(func() { to.open.Add(-1); to.welcome(c) }); err != nil {
-		to.open.Add(-1)
+	if err := to.post(func() { to.welcome(c) }); err != nil {
+		to.busy.Add(-1)
+		c.busy = false
 		d.adopt(c)
 		d.finish(c, EndShutdown)
 	}
+	return true
 }
 
 // welcome takes over an open connection from the door.
@@ -366,7 +368,7 @@ func (d *door) exhausted(li *listener) {
 	if d.reserve >= 0 {
 		_ = unix.Close(d.reserve)
 		d.reserve = -1
-		if fd, _, err := unix.Accept4(li.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC); err == nil {
+		if fd, _, err := accept(li.fd); err == nil {
 			_ = unix.Close(fd)
 		}
 		d.refillReserve()

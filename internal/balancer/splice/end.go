@@ -75,6 +75,9 @@ func (l *loop) release(c *conn) {
 	l.door.found(c)
 	l.mover.forget(&c.up)
 	l.mover.forget(&c.down)
+	if c.busy {
+		l.busy.Add(-1)
+	}
 	l.disown(c)
 	c.state = stateClosed
 }

@@ -52,6 +52,11 @@ type loop struct {
 	free  []int32 // slots of conns without one
 	turn  int32   // numbers what is watched, so that a late event of a socket that is closed finds nobody
 
+	events  [batch]unix.EpollEvent
+	seen    int // how many of events there are
+	seenErr error
+	looking func(uintptr) bool // look, made once: a new one for each wait would be garbage
+
 	now       time.Duration
 	mover     *mover
 	deadlines deadlines
@@ -60,8 +65,8 @@ type loop struct {
 	again     []*conn
 	ending    bool
 
-	// open is how many connections it has, for the door's choice.
-	open atomic.Int64
+	// busy counts connections that carry much, for the door's choice.
+	busy atomic.Int64
 
 	mu    sync.Mutex // guards phase and inbox
 	phase phase
@@ -86,6 +91,7 @@ func newLoop(p *Path, isDoor bool) (*loop, error) {
 		poll: poll, file: os.NewFile(uintptr(poll), "epoll"), bell: -1, armed: never,
 		mover: newMover(pipes{count: &p.pipes, limit: int64(p.o.Limits.Pipes)}),
 	}
+	l.looking = l.look
 	if l.raw, err = l.file.SyscallConn(); err == nil {
 		l.bell, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	}
@@ -178,18 +184,17 @@ func (l *loop) run() error {
 }
 
 func (l *loop) serve() error {
-	events := make([]unix.EpollEvent, batch)
 	for !l.ending {
 		l.arm()
-		n, err := l.wait(events)
+		n, err := l.wait()
 		if err != nil {
 			return fmt.Errorf("wait for sockets: %w", err)
 		}
 		l.now = l.clock.Now().Boot
 		l.mover.now = l.now
 		l.handOutTurns()
-		for i := range events[:n] {
-			l.handle(&events[i])
+		for i := range n {
+			l.handle(&l.events[i])
 		}
 		l.runInbox()
 		l.seeToDeadlines()
@@ -197,23 +202,24 @@ func (l *loop) serve() error {
 	return nil
 }
 
-// wait returns events. It blocks only when there is nothing else to do.
-func (l *loop) wait(events []unix.EpollEvent) (n int, err error) {
-	look := func(fd uintptr) bool {
-		for {
-			if n, err = unix.EpollWait(int(fd), events, 0); err != unix.EINTR {
-				return n != 0 || err != nil
-			}
+// wait takes events into l.events and tells how many. It blocks only when there is nothing else to do.
+func (l *loop) wait() (int, error) {
+	if len(l.again) > 0 || l.deadlines.next() <= l.now {
+		l.look(uintptr(l.poll))
+	} else if err := l.raw.Read(l.looking); err != nil {
+		return 0, err
+	}
+	return l.seen, l.seenErr
+}
+
+// look asks the kernel for events without waiting, and tells whether there was an answer.
+func (l *loop) look(fd uintptr) bool {
+	for {
+		l.seen, l.seenErr = unix.EpollWait(int(fd), l.events[:], 0)
+		if l.seenErr != unix.EINTR {
+			return l.seen != 0 || l.seenErr != nil
 		}
 	}
-	if len(l.again) > 0 || l.deadlines.next() <= l.now {
-		look(uintptr(l.poll))
-		return n, err
-	}
-	if waited := l.raw.Read(look); waited != nil {
-		return 0, waited
-	}
-	return n, err
 }
 
 // handle serves one event.
@@ -297,7 +303,6 @@ func (l *loop) adopt(c *conn) {
 		l.conns = append(l.conns, nil)
 	}
 	l.conns[c.slot] = c
-	l.open.Add(1)
 }
 
 // watchSide asks the kernel to tell of one side of c.
@@ -317,7 +322,6 @@ func (l *loop) disown(c *conn) {
 	l.deadlines.drop(c)
 	l.conns[c.slot] = nil
 	l.free = append(l.free, c.slot)
-	l.open.Add(-1)
 }
 
 // shut ends all that the loop owns.

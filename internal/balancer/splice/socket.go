@@ -3,6 +3,7 @@ package splice
 import (
 	"net/netip"
 	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,11 +32,11 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 }
 
 // addrPort is an address as the system calls give it.
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
+func addrPort(sa syscall.Sockaddr) netip.AddrPort {
 	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		ip := netip.AddrFrom16(sa.Addr).Unmap()
 		if sa.ZoneId != 0 && ip.Is6() {
 			ip = ip.WithZone(strconv.FormatUint(uint64(sa.ZoneId), 10))
@@ -43,6 +44,15 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 		return netip.AddrPortFrom(ip, uint16(sa.Port))
 	}
 	return netip.AddrPort{}
+}
+
+// accept takes a client from a listener. It is that of package syscall, since x/sys asks for the protocol of each socket.
+func accept(listener int) (fd int, peer netip.AddrPort, err error) {
+	fd, sa, err := syscall.Accept4(listener, syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)
+	if err != nil {
+		return -1, netip.AddrPort{}, err
+	}
+	return fd, addrPort(sa), nil
 }
 
 // zoneID is the index of an interface by its number. A name was turned into one when the configuration was read.
@@ -94,7 +104,7 @@ func closeWithReset(fd int) {
 
 // local is the address at our end of a connection.
 func local(fd int) netip.AddrPort {
-	sa, err := unix.Getsockname(fd)
+	sa, err := syscall.Getsockname(fd) // of package syscall for the same reason as accept
 	if err != nil {
 		return netip.AddrPort{}
 	}

@@ -3,9 +3,11 @@ package kernel
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 
 	"github.com/hotcold/hotcold/internal/balancer"
 	"github.com/hotcold/hotcold/internal/clock"
@@ -42,12 +44,8 @@ func (p *Path) Flows() balancer.Flows {
 }
 
 // counted puts the counters of the kernel and the sweeper's own together.
-func (s *sweeper) counted(v *view, d verdict) *balancer.Flows {
+func (s *sweeper) counted(v *view, d verdict, counters map[string]expr.Counter) *balancer.Flows {
 	flows := &balancer.Flows{}
-	counters, err := v.table.counters()
-	if err != nil {
-		return s.p.flows.Load() // the next look may know; what was counted does not get less
-	}
 	for id, r := range v.rules {
 		n := func(name string) uint64 { return counters[named(name, id)].Packets }
 		f := balancer.RuleFlows{
@@ -64,19 +62,9 @@ func (s *sweeper) counted(v *view, d verdict) *balancer.Flows {
 			flows.Rules = append(flows.Rules, f)
 		}
 	}
-	slices.SortFunc(flows.Rules, func(a, b balancer.RuleFlows) int { return compare(a.Rule, b.Rule) })
+	slices.SortFunc(flows.Rules, func(a, b balancer.RuleFlows) int { return strings.Compare(a.Rule, b.Rule) })
 	flows.Parked = s.parked(v)
 	return flows
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // parked counts the clients that wait.

@@ -84,9 +84,9 @@
 //
 // # Errors
 //
-// Apply and Steer either did all that they should or nothing, with one exception: if the kernel's answers are lost
-// (socket buffer), the path is broken and says so at every call until it ends. Steer refuses a lower epoch with
-// balancer.ErrOldEpoch.
+// Apply and Steer did all that they should, or nothing. Where it is not known which, because the kernel's answers were
+// lost, the table is given up, so that nobody gets traffic, and the next call makes it anew. Steer refuses a lower epoch
+// with balancer.ErrOldEpoch.
 //
 // Sources: RFC 9293 (resets, 3.10.7), RFC 5961 (a reset has to fit exactly), the kernel's nf_tables and nf_conntrack
 // (Linux 6.18), and measurements of November 2026 which bench_test.go repeats.

@@ -109,7 +109,19 @@ func (p *Path) apply(s balancer.Setup) error {
 	if p.table == nil {
 		return p.first(s, rules)
 	}
-	return p.commit(s, rules, fresh, changed)
+	return p.salvage(p.commit(s, rules, fresh, changed))
+}
+
+// salvage drops a table of which it is not known what it holds: without one nobody gets traffic, and the next call
+// makes another.
+func (p *Path) salvage(err error) error {
+	if p.table == nil || p.table.broken == nil {
+		return err
+	}
+	err = errors.Join(err, p.table.close())
+	p.table, p.rules = nil, nil
+	p.publish()
+	return err
 }
 
 // first opens the table. Connections that an earlier balancer of the service left go on until the first Steer says
@@ -312,9 +324,16 @@ func (p *Path) steer(t balancer.Target, old balancer.Old) error {
 	case !t.Nobody() && t.Epoch < g.greatest:
 		return fmt.Errorf("epoch %d after %d: %w", t.Epoch, g.greatest, balancer.ErrOldEpoch)
 	}
+	if p.table == nil && len(p.setup.Rules) > 0 {
+		g.target = balancer.Target{} // not even for a moment to where it was
+		rules, _, _ := assign(nil, p.setup.Rules)
+		if err := p.first(p.setup, rules); err != nil {
+			return err
+		}
+	}
 	rules, err := p.turned(t, old)
 	if err != nil {
-		return err
+		return p.salvage(err)
 	}
 	p.groups[t.Group] = g
 	g.target = t

@@ -13,9 +13,12 @@ import (
 )
 
 const (
+	// repeat is when the ends of a cut connection are provoked once more: Linux answers what lies outside a window at
+	// most twice a second (tcp_invalid_ratelimit), and the first time may have fallen into such a pause.
+	repeat = 600 * time.Millisecond
 	// linger is how long a cut connection stays in the kernel's table, so that the resets which answer its ends find
-	// their way back: longer than the way to a far client and back.
-	linger = time.Second
+	// their way back: longer than the way to a far client and back after that.
+	linger = repeat + 400*time.Millisecond
 	// closeTimeout is how long the kernel remembers a connection that was reset (nf_conntrack_tcp_timeout_close).
 	closeTimeout = 10 * time.Second
 	// retry is when a sweep that did not succeed is tried again.
@@ -24,9 +27,8 @@ const (
 
 // sweeper ends connections. It belongs to the goroutine of Run.
 type sweeper struct {
-	p *Path
-	// ending are the connections that have been told, with the boot time from which on they are forgotten.
-	ending map[key]time.Duration
+	p      *Path
+	ending map[key]*ending
 	// seen is since when a connection is known, where nobody writes it down.
 	seen map[key]time.Duration
 	// totals by rule, since the rule is there.
@@ -35,10 +37,13 @@ type sweeper struct {
 	warned    bool
 }
 
+// ending is a connection whose ends have been provoked: when they are once more (0: they were), and when it is forgotten.
+type ending struct{ again, end time.Duration }
+
 // Run ends connections that are old or silent, until ctx ends; then it resets those that are left, and removes all that
 // the path has in the kernel.
 func (p *Path) Run(ctx context.Context) error {
-	s := &sweeper{p: p, ending: map[key]time.Duration{}, seen: map[key]time.Duration{},
+	s := &sweeper{p: p, ending: map[key]*ending{}, seen: map[key]time.Duration{},
 		cut: map[uint8]uint64{}, idle: map[uint8]uint64{}, ended: map[uint8]uint64{}}
 	timer := p.o.Clock.Timer(p.o.Clock.Now().Boot)
 	defer timer.Stop()
@@ -74,6 +79,11 @@ func (s *sweeper) sweep(ctx context.Context) (next time.Duration, err error) {
 	if err := s.p.expire(ctx); err != nil {
 		return 0, err
 	}
+	// The counters before the connections: what was accepted by then and is not among them is over.
+	counters, err := s.p.view.Load().table.counters()
+	if err != nil {
+		return 0, err
+	}
 	flows, err := dump(s.p.marks)
 	if err != nil {
 		return 0, err
@@ -84,18 +94,18 @@ func (s *sweeper) sweep(ctx context.Context) (next time.Duration, err error) {
 	d := s.judge(v, flows, now.Boot)
 	err = errors.Join(forget(d.forget), condemn(s.p.marks, d.idle))
 	s.report(v, d.cut, now.Boot, now.Wall)
-	s.provoke(ctx, slices.Concat(d.cut, d.idle))
-	s.p.flows.Store(s.counted(v, d))
+	s.provoke(ctx, slices.Concat(d.cut, d.idle, d.again))
+	s.p.flows.Store(s.counted(v, d, counters))
 	err = errors.Join(err, s.p.free(ctx, d.empty))
 	return d.next, err
 }
 
 // verdict is what becomes of the connections.
 type verdict struct {
-	cut, idle, forget []flow
-	open, old         map[uint8]int
-	empty             []uint8 // rules that are gone, and whose last connection is over
-	next              time.Duration
+	cut, idle, again, forget []flow
+	open, old                map[uint8]int
+	empty                    []uint8 // rules that are gone, and whose last connection is over
+	next                     time.Duration
 }
 
 // judge decides, and keeps the books.
@@ -156,6 +166,7 @@ func (s *sweeper) alive(d *verdict, v *view, r *rule, f flow) {
 	d.open[r.id]--
 	if r.ResetOnIdle {
 		d.idle = append(d.idle, f)
+		d.next = min(d.next, repeat)
 	} else {
 		d.forget = append(d.forget, f)
 	}
@@ -164,24 +175,33 @@ func (s *sweeper) alive(d *verdict, v *view, r *rule, f flow) {
 // dying looks at a connection whose packets do not pass any more.
 func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration) {
 	k := f.key()
-	at, told := s.ending[k]
+	e, told := s.ending[k]
+	begin := func() {
+		s.ending[k] = &ending{again: now + repeat, end: now + linger}
+		d.next = min(d.next, repeat)
+	}
 	switch {
 	case f.opening():
 		// Nothing was said on it yet. Its next SYN finds its way to the new machine.
 		d.forget = append(d.forget, f)
-	case told && now >= at:
+	case told && now >= e.end:
 		d.forget = append(d.forget, f)
+	case told && e.again > 0 && now >= e.again:
+		e.again = 0
+		d.again = append(d.again, f)
+		d.next = min(d.next, e.end-now)
 	case told:
-		d.next = min(d.next, at-now)
+		d.next = min(d.next, e.end-now)
+		if e.again > 0 {
+			d.next = min(d.next, e.again-now)
+		}
 	case f.mark == s.p.marks.dead(r.id): // counted when it was condemned
-		s.ending[k] = now + linger
-		d.next = min(d.next, linger)
+		begin()
 	case f.open() || f.state == stateClose && f.left+now-r.endOf(f.mark) > closeTimeout-2*time.Second:
 		// The second: an end has spoken since the cut, and its reset has closed the connection already.
 		d.cut = append(d.cut, f)
 		s.cut[r.id]++
-		s.ending[k] = now + linger
-		d.next = min(d.next, linger)
+		begin()
 	default:
 		d.forget = append(d.forget, f) // it was over before
 	}
@@ -246,6 +266,9 @@ func (p *Path) expire(ctx context.Context) error {
 		return err
 	}
 	defer p.give()
+	if p.table == nil {
+		return nil
+	}
 	now := p.o.Clock.Now().Boot
 	rules, late := slices.Clone(p.rules), false
 	var err error
@@ -265,7 +288,7 @@ func (p *Path) expire(ctx context.Context) error {
 		return nil
 	}
 	if err = errors.Join(err, p.table.commit()); err != nil {
-		return err
+		return p.salvage(err)
 	}
 	p.rules = rules
 	p.publish()
@@ -281,6 +304,9 @@ func (p *Path) free(ctx context.Context, ids []uint8) error {
 		return err
 	}
 	defer p.give()
+	if p.table == nil {
+		return nil
+	}
 	var rules, empty []*rule
 	for _, r := range p.rules {
 		if r.gone && slices.Contains(ids, r.id) {
@@ -301,7 +327,7 @@ func (p *Path) free(ctx context.Context, ids []uint8) error {
 		p.table.erase(r)
 	}
 	if err = errors.Join(err, p.table.commit()); err != nil {
-		return err
+		return p.salvage(err)
 	}
 	p.rules = rules
 	p.publish()

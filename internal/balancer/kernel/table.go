@@ -23,7 +23,7 @@ const tableOwner = 0x2
 type table struct {
 	c *nftables.Conn
 	t *nftables.Table
-	// broken is why it is not known what the kernel holds. Nothing but close is of use then.
+	// broken is why it is not known what the kernel holds, or what it is about to be told. Nothing but close is of use then.
 	broken error
 }
 

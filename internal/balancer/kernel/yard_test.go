@@ -146,6 +146,10 @@ func newPlace(t testing.TB) *place {
 // do runs f on a thread that is in the place. The thread does not come back: it ends with f.
 func (p *place) do(f func()) {
 	p.t.Helper()
+	if p.pid == 0 {
+		f()
+		return
+	}
 	done := make(chan error, 1)
 	go func() {
 		defer close(done)
@@ -192,7 +196,7 @@ func missing(t testing.TB, reason error) {
 // serve answers on an address of the place with its name, and then says back what it is told, line by line.
 func (p *place) serve(name string, at netip.AddrPort) *server {
 	p.t.Helper()
-	s := &server{conns: make(chan net.Conn, 20000)}
+	s := &server{conns: make(chan net.Conn, 20000), ends: make(chan error, 20000)}
 	var err error
 	p.do(func() { s.l, err = net.Listen("tcp", at.String()) })
 	if err != nil {
@@ -208,9 +212,11 @@ func (p *place) serve(name string, at netip.AddrPort) *server {
 			s.conns <- c
 			all.Go(func() {
 				defer c.Close()
-				if _, err := io.WriteString(c, name+"\n"); err == nil {
-					_, _ = io.Copy(c, c)
+				_, err := io.WriteString(c, name+"\n")
+				if err == nil {
+					_, err = io.Copy(c, c)
 				}
+				s.ends <- err
 			})
 		}
 	})
@@ -227,7 +233,8 @@ func (p *place) serve(name string, at netip.AddrPort) *server {
 
 type server struct {
 	l     net.Listener
-	conns chan net.Conn
+	conns chan net.Conn // as they came
+	ends  chan error    // as they ended
 }
 
 // call is a client's connection.
@@ -301,4 +308,19 @@ type running struct {
 func (y *yard) path(masquerade bool) *running {
 	y.t.Helper()
 	return startPath(y.t, masquerade)
+}
+
+// here is the balancer's own place.
+func here(t testing.TB) *place { return &place{t: t} }
+
+// wantEnd waits for the end of the latest connection that the server has, and returns what ended it.
+func (s *server) wantEnd(t testing.TB) error {
+	t.Helper()
+	select {
+	case err := <-s.ends:
+		return err
+	case <-time.After(limit):
+		t.Fatal("the connection did not end at the machine")
+		return nil
+	}
 }

@@ -1,0 +1,5 @@
+package kernel
+
+const roleVictim = "victim"
+
+func victim() int { return 0 }

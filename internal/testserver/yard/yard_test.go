@@ -183,9 +183,23 @@ func TestNothingIsLeftWhenTheTestIsKilled(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, int(patience.Milliseconds()))
-	if err != nil || n != 1 {
-		t.Errorf("process %d, in which the yard was, is alive (%v)", pid, err)
+	if err := waitDead(handle); err != nil {
+		t.Errorf("process %d, in which the yard was: %v", pid, err)
 	}
 	_ = cmd.Wait() // killed, as it should be
+}
+
+func waitDead(handle int) error {
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, int(patience.Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return err
+		case n == 0:
+			return errors.New("it is alive")
+		default:
+			return nil
+		}
+	}
 }

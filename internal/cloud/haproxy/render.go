@@ -172,7 +172,7 @@ func (r *renderer) comment(text string) {
 // span is a duration as HAProxy reads it: a number and a unit, in the coarsest unit that is exact.
 func span(d time.Duration) string {
 	switch {
-	case d <= 0 || d > never:
+	case d <= 0 || d >= never:
 		return strconv.Itoa(int(never/(24*time.Hour))) + "d"
 	case d%time.Second == 0:
 		return strconv.Itoa(int(d/time.Second)) + "s"

@@ -20,29 +20,26 @@ type listener struct {
 }
 
 // listenAt opens a frontend.
-func listenAt(frontend netip.AddrPort) (fd int, err error) {
-	fd, err = unix.Socket(family(frontend.Addr()), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+func listenAt(frontend netip.AddrPort) (int, error) {
+	fd, err := unix.Socket(family(frontend.Addr()), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if err != nil {
 		return -1, fmt.Errorf("open a socket for %v: %w", frontend, err)
 	}
-	defer func() {
-		if err != nil {
-			_ = unix.Close(fd)
-		}
-	}()
 	if family(frontend.Addr()) == unix.AF_INET6 {
 		// The unspecified address of a family means that family, and no other.
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
-			return -1, fmt.Errorf("keep %v to IPv6: %w", frontend, err)
-		}
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-		return -1, fmt.Errorf("listen at %v: %w", frontend, err)
+	if err == nil {
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	}
-	if err := unix.Bind(fd, sockaddr(frontend)); err != nil {
-		return -1, fmt.Errorf("listen at %v: %w", frontend, err)
+	if err == nil {
+		err = unix.Bind(fd, sockaddr(frontend))
 	}
-	if err := unix.Listen(fd, backlog); err != nil {
+	if err == nil {
+		err = unix.Listen(fd, backlog)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
 		return -1, fmt.Errorf("listen at %v: %w", frontend, err)
 	}
 	inherit(fd)

@@ -37,9 +37,9 @@ type rig struct {
 	t     testing.TB
 	path  *splice.Path
 	clock *clock.Stepped
-	port  int // of the first rule
-	back  int // where machines listen
-	stop  func()
+	port  int    // of the first rule
+	back  int    // where machines listen
+	stop  func() // ends the path
 
 	mu     sync.Mutex
 	cuts   []balancer.Cut
@@ -50,7 +50,7 @@ type rig struct {
 // start runs a path on a clock that stands still. It checks at the end that nothing was left behind.
 func start(t testing.TB, o splice.Options) *rig {
 	t.Helper()
-	files := openFiles(t)
+	files, running := openFiles(t), loops()
 	r := &rig{t: t, port: testserver.FreePort(t), back: testserver.FreePort(t)}
 	if o.Clock == nil {
 		r.clock = clock.NewStepped()
@@ -86,7 +86,7 @@ func start(t testing.TB, o splice.Options) *rig {
 				t.Errorf("rule %s has %d connections and %d old ones after the end", f.Rule, f.Open, f.Old)
 			}
 		}
-		r.until("nothing is left", func() bool { return openFiles(t) <= files && !strings.Contains(stacks(), "splice.(*loop)") })
+		r.until("nothing is left", func() bool { return openFiles(t) <= files && loops() <= running })
 	})
 	return r
 }
@@ -107,9 +107,10 @@ func openFiles(t testing.TB) int {
 	return len(entries)
 }
 
-func stacks() string {
+// loops counts the goroutines of paths.
+func loops() int {
 	all := make([]byte, 4<<20)
-	return string(all[:runtime.Stack(all, true)])
+	return strings.Count(string(all[:runtime.Stack(all, true)]), "splice.(*loop).run(")
 }
 
 // until waits for what should come to be by itself.
@@ -200,7 +201,9 @@ func (r *rig) serve(a netip.Addr, handle func(*net.TCPConn)) {
 		}
 	})
 	r.t.Cleanup(func() {
-		r.stop()
+		if r.stop != nil {
+			r.stop()
+		}
 		_ = l.Close()
 		work.Wait()
 		for _, c := range all {
@@ -318,3 +321,7 @@ func (r *rig) second() balancer.Rule {
 	front := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(testserver.FreePort(r.t)))
 	return balancer.Rule{Name: "web", Frontend: front, BackendPort: uint16(r.back)}
 }
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func systemClock() clock.Clock { return clock.System() }

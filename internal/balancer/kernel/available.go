@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -10,15 +11,20 @@ import (
 )
 
 // Available tells why no path can be had in the kernel by this process in its network namespace; nil means that one can.
-// It makes a table of its own to try, and removes it. Whether packets may be forwarded is a question for each family of
+// It makes a table of its own to try, one that no packet comes by, and removes it. Whether packets may be forwarded is a question for each family of
 // addresses, and asked by Apply.
 func Available() error {
-	t, err := openTable(fmt.Sprintf("try-hotcold-%d", os.Getpid()))
+	t, err := openTable(fmt.Sprintf("try-hotcold-%d", os.Getpid()), true)
 	if err != nil {
 		return fmt.Errorf("try the kernel path: %w", err)
 	}
-	err = t.skeleton(newMarks(t.t.Name), Options{Masquerade: true}, 1, 1)
+	trial := newRule(balancer.Rule{
+		Name: "trial", Frontend: netip.AddrPortFrom(netip.IPv4Unspecified(), 1), BackendPort: 1,
+		IdleTimeout: minIdle, MaxConnections: 1, MaxPerSource: 1,
+	}, 0)
+	err = errors.Join(t.skeleton(newMarks(t.t.Name), Options{Masquerade: true}, 1, 1), t.program(trial, true, false))
 	if err == nil {
+		t.dispatch([]*rule{trial})
 		err = t.commit()
 	}
 	if err == nil {
@@ -30,8 +36,8 @@ func Available() error {
 	return nil
 }
 
-// forwards tells whether the kernel sends on packets of the families that the rules have.
-func forwards(s balancer.Setup) error {
+// Forwards tells whether the kernel sends on packets of the families that the rules have.
+func Forwards(s balancer.Setup) error {
 	sysctls := map[bool]string{true: "net.ipv4.ip_forward", false: "net.ipv6.conf.all.forwarding"}
 	var faults []error
 	for four, name := range sysctls {

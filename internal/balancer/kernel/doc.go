@@ -45,8 +45,8 @@
 //     that closes, even by SIGKILL, and lets nobody else change it meanwhile. Traffic does not outlive its balancer on
 //     purpose: nobody would take it away from a machine that is no longer hot. Run, when its context ends, resets the
 //     connections that are left first.
-//   - Connections that an earlier balancer of the same service left are known by their marks. They go on until the
-//     first Steer says what becomes of them.
+//   - Connections that an earlier balancer of the same service left (they go on while another table keeps the kernel
+//     translating, and only then) are known by their marks. The first Steer says what becomes of them.
 //
 // # Parking
 //
@@ -57,6 +57,7 @@
 //
 // # Limits
 //
+//   - How many connections there can be is said by net.netfilter.nf_conntrack_max; beyond it the kernel drops SYNs.
 //   - Connection marks of our connections are ours as a whole (mark.go); policy routing by connection mark does not
 //     mix with it. At most 64 rules.
 //   - MaxConnections and MaxPerSource count from the last change of the rule in question. IdleTimeout is at least 5 s
@@ -73,8 +74,9 @@
 // # Needs
 //
 // Linux 5.12, the right CAP_NET_ADMIN (no other, and no root), and net.ipv4.ip_forward = 1 or
-// net.ipv6.conf.all.forwarding = 1 for the families that the rules have; Apply says which is missing. All is of the network
-// namespace of the calling threads.
+// net.ipv6.conf.all.forwarding = 1 for the families that the rules have; Apply says which is missing. A firewall on the
+// machine has to let the connections through its chain of forwarded packets: no table can overrule another's drop. All
+// is of the network namespace of the calling threads.
 //
 // # Goroutines
 //

@@ -81,7 +81,7 @@ func (p *Path) give() { <-p.turn }
 // Apply makes the rules those of s, all of them or none. The first one opens the table; its rules send nobody anywhere
 // until Steer has said where.
 func (p *Path) Apply(ctx context.Context, s balancer.Setup) error {
-	if err := errors.Join(Supports(s), forwards(s)); err != nil {
+	if err := errors.Join(Supports(s), Forwards(s)); err != nil {
 		return fmt.Errorf("apply the rules in the kernel: %w", err)
 	}
 	if err := p.take(ctx); err != nil {
@@ -130,7 +130,7 @@ func (p *Path) first(s balancer.Setup, rules []*rule) error {
 	if err := p.adopt(rules); err != nil {
 		return err
 	}
-	t, err := openTable(p.name)
+	t, err := openTable(p.name, false)
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,6 @@ func (p *Path) commit(s balancer.Setup, rules []*rule, fresh, changed map[uint8]
 		r.was = balancer.Rule{}
 	}
 	p.rules, p.setup = rules, s
-	p.poke()
 	return nil
 }
 
@@ -341,7 +340,6 @@ func (p *Path) steer(t balancer.Target, old balancer.Old) error {
 		g.greatest = t.Epoch
 	}
 	p.rules = rules
-	p.poke()
 	return nil
 }
 
@@ -394,7 +392,7 @@ func (p *Path) turned(t balancer.Target, old balancer.Old) ([]*rule, error) {
 	return rules, nil
 }
 
-// publish shows the sweeper what is in force. The rules in it are never changed again: who changes one clones it.
+// publish shows the sweeper what is in force, and wakes it. The rules in it are never changed again: who changes one clones it.
 func (p *Path) publish() {
 	v := &view{table: p.table, rules: map[uint8]*rule{}, now: map[string]balancer.Target{}, park: p.setup.Park}
 	for _, r := range p.rules {
@@ -404,12 +402,8 @@ func (p *Path) publish() {
 		v.now[name] = g.target
 	}
 	p.view.Store(v)
-}
-
-// poke wakes the sweeper.
-func (p *Path) poke() {
 	select {
 	case p.wake <- struct{}{}:
-	default:
+	default: // it will look anyway
 	}
 }

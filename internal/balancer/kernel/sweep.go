@@ -16,9 +16,9 @@ const (
 	// repeat is when the ends of a cut connection are provoked once more: Linux answers what lies outside a window at
 	// most twice a second (tcp_invalid_ratelimit), and the first time may have fallen into such a pause.
 	repeat = 600 * time.Millisecond
-	// linger is how long a cut connection stays in the kernel's table, so that the resets which answer its ends find
-	// their way back: longer than the way to a far client and back after that.
-	linger = repeat + 400*time.Millisecond
+	// linger is how long a cut connection stays in the kernel's table after its ends have been provoked, so that the
+	// resets which answer them find their way back: longer than the way to a far client and back.
+	linger = 500 * time.Millisecond
 	// closeTimeout is how long the kernel remembers a connection that was reset (nf_conntrack_tcp_timeout_close).
 	closeTimeout = 10 * time.Second
 	// retry is when a sweep that did not succeed is tried again.
@@ -73,14 +73,15 @@ const never = 24 * time.Hour
 
 // sweep looks at all connections, ends what is to be ended, and says when to look again.
 func (s *sweeper) sweep(ctx context.Context) (next time.Duration, err error) {
-	if s.p.view.Load().table == nil {
-		return never, nil
-	}
 	if err := s.p.expire(ctx); err != nil {
 		return 0, err
 	}
+	before := s.p.view.Load()
+	if before.table == nil {
+		return never, nil
+	}
 	// The counters before the connections: what was accepted by then and is not among them is over.
-	counters, err := s.p.view.Load().table.counters()
+	counters, err := before.table.counters()
 	if err != nil {
 		return 0, err
 	}
@@ -91,7 +92,7 @@ func (s *sweeper) sweep(ctx context.Context) (next time.Duration, err error) {
 	// What is in force is read after the flows were: a mark that had died by then is dead, and one that was born
 	// later is not among them.
 	v, now := s.p.view.Load(), s.p.o.Clock.Now()
-	d := s.judge(v, flows, now.Boot)
+	d := s.judge(before, v, flows, now.Boot)
 	err = errors.Join(forget(d.forget), condemn(s.p.marks, d.idle))
 	s.report(v, d.cut, now.Boot, now.Wall)
 	s.provoke(ctx, slices.Concat(d.cut, d.idle, d.again))
@@ -108,8 +109,9 @@ type verdict struct {
 	next                     time.Duration
 }
 
-// judge decides, and keeps the books.
-func (s *sweeper) judge(v *view, flows []flow, now time.Duration) verdict {
+// judge decides, and keeps the books. What was in force before the flows were read matters for one thing: a rule that
+// was gone by then, and has none among them, will never have one again.
+func (s *sweeper) judge(before, v *view, flows []flow, now time.Duration) verdict {
 	d := verdict{open: map[uint8]int{}, old: map[uint8]int{}, next: never}
 	there, used := map[key]bool{}, map[uint8]bool{}
 	for _, f := range flows {
@@ -143,14 +145,18 @@ func (s *sweeper) judge(v *view, flows []flow, now time.Duration) verdict {
 				d.next = min(d.next, max(0, until-now))
 			}
 		}
-		if r.gone && !used[r.id] {
+		switch b := before.rules[r.id]; {
+		case !r.gone || used[r.id]:
+		case b != nil && b.gone:
 			d.empty = append(d.empty, r.id)
+		default:
+			d.next = min(d.next, repeat)
 		}
 	}
 	return d
 }
 
-// alive looks at a connection that may live: is it silent?
+// alive looks at a connection that may live: is it silent? The kernel leaves out what is less than a second.
 func (s *sweeper) alive(d *verdict, v *view, r *rule, f flow) {
 	if !f.open() && !f.opening() {
 		return
@@ -159,7 +165,7 @@ func (s *sweeper) alive(d *verdict, v *view, r *rule, f flow) {
 	if f.mark != s.p.marks.of(r.id, v.now[r.Group].Epoch) && !v.now[r.Group].Nobody() {
 		d.old[r.id]++
 	}
-	if r.IdleTimeout == 0 || f.state != stateEstablished || f.left > idleGrace(r.IdleTimeout) {
+	if r.IdleTimeout == 0 || f.state != stateEstablished || f.left+time.Second > idleGrace(r.IdleTimeout) {
 		return
 	}
 	s.idle[r.id]++
@@ -177,19 +183,19 @@ func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration) {
 	k := f.key()
 	e, told := s.ending[k]
 	begin := func() {
-		s.ending[k] = &ending{again: now + repeat, end: now + linger}
+		s.ending[k] = &ending{again: now + repeat}
 		d.next = min(d.next, repeat)
 	}
 	switch {
 	case f.opening():
 		// Nothing was said on it yet. Its next SYN finds its way to the new machine.
 		d.forget = append(d.forget, f)
-	case told && now >= e.end:
-		d.forget = append(d.forget, f)
 	case told && e.again > 0 && now >= e.again:
 		e.again = 0
 		d.again = append(d.again, f)
-		d.next = min(d.next, e.end-now)
+		d.next = min(d.next, linger)
+	case told && now >= e.end:
+		d.forget = append(d.forget, f)
 	case told:
 		d.next = min(d.next, e.end-now)
 		if e.again > 0 {
@@ -240,16 +246,20 @@ func (s *sweeper) report(v *view, cut []flow, now time.Duration, wall time.Time)
 	}
 }
 
-// provoke lets both ends of connections learn that they are over. It is a courtesy: whoever is not reached learns it
-// when he sends.
+// provoke lets both ends of connections learn that they are over, the clients first. It is a courtesy: whoever is not
+// reached learns it when he sends.
 func (s *sweeper) provoke(ctx context.Context, flows []flow) {
 	var fault error
-	for _, f := range flows {
-		if ctx.Err() != nil {
-			return
-		}
-		for _, err := range []error{provoke(f.front, f.client, s.p.marks.probe()), provoke(f.seen, f.machine, s.p.marks.probe())} {
-			if err != nil {
+	probe := s.p.marks.probe()
+	for _, end := range []func(f flow) error{
+		func(f flow) error { return provoke(f.front, f.client, probe) },
+		func(f flow) error { return provoke(f.seen, f.machine, probe) },
+	} {
+		for _, f := range flows {
+			if ctx.Err() != nil {
+				return
+			}
+			if err := end(f); err != nil {
 				fault = err
 			}
 		}
@@ -257,6 +267,16 @@ func (s *sweeper) provoke(ctx context.Context, flows []flow) {
 	if fault != nil && !s.warned {
 		s.warned = true
 		s.p.o.Log.Warn("ends of connections that are over cannot be told before they send", "err", fault)
+	}
+	// The last ones were provoked just now, and have as long to answer as the first.
+	now := s.p.o.Clock.Now().Boot
+	for _, f := range flows {
+		if e := s.ending[f.key()]; e != nil {
+			e.end = now + linger
+			if e.again > 0 {
+				e.again = now + repeat
+			}
+		}
 	}
 }
 

@@ -15,8 +15,11 @@ import (
 // the acknowledgements of the largest one (64 rules, about 40 lines each, below 1 KiB of memory for each) have to fit.
 const receiveBytes = 4 << 20
 
-// tableOwner is NFT_TABLE_F_OWNER, which package unix lacks.
-const tableOwner = 0x2
+// The flags of a table that are used here; package unix has the first only.
+const (
+	tableDormant = unix.NFT_TABLE_F_DORMANT
+	tableOwner   = 0x2 // NFT_TABLE_F_OWNER
+)
 
 // table is our table in the kernel. It has an owner, our socket: nobody else can change it, `nft flush ruleset` passes
 // it by, and the kernel removes it at the moment at which the socket closes, even by SIGKILL.
@@ -27,8 +30,9 @@ type table struct {
 	broken error
 }
 
-// openTable makes the table, empty. What stands there by the same name and has no owner is replaced.
-func openTable(name string) (*table, error) {
+// openTable makes the table, empty. What stands there by the same name and has no owner is replaced. The kernel checks
+// what a dormant table is told, and shows it no packet.
+func openTable(name string, dormant bool) (*table, error) {
 	var socket *netlink.Conn
 	c, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(s *netlink.Conn) error {
 		socket = s
@@ -39,14 +43,14 @@ func openTable(name string) (*table, error) {
 		return nil, fmt.Errorf("open a netlink socket: %w", err)
 	}
 	t := &table{c: c, t: &nftables.Table{Name: name, Family: nftables.TableFamilyINet}}
-	if err := t.own(socket); err != nil {
+	if err := t.own(socket, dormant); err != nil {
 		return nil, errors.Join(err, c.CloseLasting())
 	}
 	return t, nil
 }
 
 // own makes the table with us as its owner, which the library has no words for.
-func (t *table) own(socket *netlink.Conn) error {
+func (t *table) own(socket *netlink.Conn, dormant bool) error {
 	left, err := t.c.ListTablesOfFamily(nftables.TableFamilyINet)
 	if err != nil {
 		return fmt.Errorf("list the tables of nftables: %w", err)
@@ -60,7 +64,11 @@ func (t *table) own(socket *netlink.Conn) error {
 			lines = append(lines, t.line(unix.NFT_MSG_DELTABLE, 0, 0))
 		}
 	}
-	lines = append(lines, t.line(unix.NFT_MSG_NEWTABLE, netlink.Create|netlink.Excl, tableOwner))
+	tableFlags := uint32(tableOwner)
+	if dormant {
+		tableFlags |= tableDormant
+	}
+	lines = append(lines, t.line(unix.NFT_MSG_NEWTABLE, netlink.Create|netlink.Excl, tableFlags))
 	if _, err := socket.SendMessages(transaction(lines)); err != nil {
 		return fmt.Errorf("send the table %s: %w", t.t.Name, err)
 	}

@@ -324,3 +324,11 @@ func (s *server) wantEnd(t testing.TB) error {
 		return nil
 	}
 }
+
+// quiet stops the keepalives that Go's connections send.
+func (c *call) quiet(t testing.TB) {
+	t.Helper()
+	if err := c.Conn.(*net.TCPConn).SetKeepAlive(false); err != nil {
+		t.Fatal(err)
+	}
+}

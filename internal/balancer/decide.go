@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -37,20 +38,20 @@ func (d *decision) byWord(f facts, g groupFacts) choice {
 	c := choice{machines: make([]string, len(f.machines))}
 	var leaders []int // hot, believed, of the greatest epoch
 	for i, m := range f.machines {
-		if c.machines[i] = d.whyNot(f, m); c.machines[i] == "" {
+		if c.machines[i] = d.whyNot(f, g, m); c.machines[i] == "" {
 			leaders = append(leaders, i)
 		}
 	}
-	chosen, ok := d.leader(f, g, leaders)
-	for _, i := range leaders {
-		if !ok || i != chosen {
+	if len(leaders) > 1 { // the lease does not let that be; to choose would be to guess
+		for _, i := range leaders {
 			c.machines[i] = fmt.Sprintf("its agent says hot with epoch %d, and so does another: two are never served", d.epoch)
 		}
 	}
-	if !ok {
+	if len(leaders) != 1 {
 		c.why = nobody(f, c.machines)
 		return c
 	}
+	chosen := leaders[0]
 	m := f.machines[chosen]
 	if probe, s, ill := vetoed(g, m); ill {
 		c.machines[chosen] = fmt.Sprintf("hot by its agent's word with epoch %d, but ill by probe %s%s", d.epoch, probe, because(s.reason))
@@ -65,7 +66,7 @@ func (d *decision) byWord(f facts, g groupFacts) choice {
 }
 
 // whyNot says why a machine's agent does not make it the one; empty: it does.
-func (d *decision) whyNot(f facts, m machineFacts) string {
+func (d *decision) whyNot(f facts, g groupFacts, m machineFacts) string {
 	w := m.word
 	switch {
 	case !w.any && w.why != "":
@@ -78,24 +79,19 @@ func (d *decision) whyNot(f facts, m machineFacts) string {
 		return fmt.Sprintf("its agent said hot with epoch %d, which is to be believed no longer%s", w.Epoch, because(w.why))
 	case w.Epoch < d.epoch:
 		return fmt.Sprintf("its agent says hot with epoch %d, but epoch %d has been heard of: a lower one is never obeyed", w.Epoch, d.epoch)
+	case taken(g, m):
+		return fmt.Sprintf("its agent says hot with epoch %d, which is that of %s: an epoch belongs to one machine", w.Epoch, g.last.Machine)
 	case w.Epoch == 0 && len(f.machines) > 1:
 		return "its agent says hot without a lease, so that nothing keeps a second one away: it elects nobody"
 	}
 	return ""
 }
 
-// leader chooses among those that all say hot with the greatest epoch. The lease does not let there be two: then the
-// one that was stays, since to move would be to guess, and with none that was nobody is chosen.
-func (d *decision) leader(f facts, g groupFacts, leaders []int) (chosen int, ok bool) {
-	if len(leaders) == 1 {
-		return leaders[0], true
-	}
-	for _, i := range leaders {
-		if g.last.Epoch == d.epoch && g.last.Machine == f.machines[i].Name {
-			return i, true
-		}
-	}
-	return 0, false
+// taken tells whether a machine says hot with an epoch in which another one was obeyed. Every change of holder makes a
+// greater one, so something is broken; and the connections to the other one could not be told from those to this. A
+// machine that was given another name, or another address, is the same.
+func taken(g groupFacts, m machineFacts) bool {
+	return m.word.Epoch > 0 && m.word.Epoch == g.last.Epoch && m.Name != g.last.Machine && m.Address != g.last.Address
 }
 
 // listen raises the alarms about the agents, and finds out when one of their words ends.
@@ -121,6 +117,8 @@ func (d *decision) listen(f facts) {
 		case len(hot) == 1 && m.word.Epoch < d.epoch:
 			d.alarm(AlarmOldEpoch, "", m.Name, fmt.Sprintf("the agent of %s says hot with epoch %d, and epoch %d has been heard of; "+
 				"where the database was put back to an earlier state, start the balancer anew", m.Name, m.word.Epoch, d.epoch))
+		case slices.ContainsFunc(f.groups, func(g groupFacts) bool { return taken(g, m) }):
+			d.alarm(AlarmOldEpoch, "", m.Name, fmt.Sprintf("the agent of %s says hot with epoch %d, which was that of the other machine", m.Name, m.word.Epoch))
 		case m.word.Epoch == 0 && len(f.machines) > 1:
 			d.alarm(AlarmLeaseless, "", m.Name, fmt.Sprintf("the agent of %s says hot without a lease: it elects nobody", m.Name))
 		}

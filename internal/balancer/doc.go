@@ -10,7 +10,8 @@
 //
 //   - A stream (GET /hot?watch) is kept open to each agent. Each line is a [Word]: hot or not, the epoch, and for how
 //     long the machine stays hot without another renewal of its lease.
-//   - The greatest epoch ever heard of, be it from a cold agent, wins. A lower one is never obeyed, whoever says it.
+//   - The greatest epoch ever heard of, be it from a cold agent, wins. A lower one is never obeyed, whoever says it, and
+//     one in which a machine was obeyed is that machine's for ever.
 //   - A word is believed until the trust that it named is over, and no longer. A stream that breaks takes nothing back:
 //     the machine may be hot, and to know less is no reason to do otherwise.
 //   - A word must be of the pair's lease and of the machine that was asked. Between machines an agent proves itself by

@@ -156,6 +156,7 @@ func TestWithoutAgentsTwoHealthyMachinesAreOneAlarmAndOneTarget(t *testing.T) {
 	d.open(t, 1)
 	b, clk := stepped(t, o)
 	p.goes(t, "b", 1)
+	eventually(t, "both have looked", func() bool { return b.Snapshot().Counters.Looks == 2 })
 	d.open(t, 0)
 	round(t, b, clk, 5*time.Second)
 	alarmed(t, b, balancer.AlarmTwoHealthy, true)

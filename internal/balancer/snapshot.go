@@ -139,7 +139,7 @@ const (
 	AlarmTwoHot AlarmKind = "two-hot"
 	// AlarmTwoHealthy: both machines look healthy, and no agent is asked which is hot. The one that was stays.
 	AlarmTwoHealthy AlarmKind = "two-healthy"
-	// AlarmOldEpoch: an agent says hot with an epoch below the greatest. It is not obeyed.
+	// AlarmOldEpoch: an agent says hot with an epoch below the greatest, or with the other machine's. It is not obeyed.
 	AlarmOldEpoch AlarmKind = "old-epoch"
 	// AlarmLeaseless: an agent says hot without a lease, and there are two machines. It elects nobody.
 	AlarmLeaseless AlarmKind = "leaseless"

@@ -89,7 +89,7 @@ func (b *Balancer) Run(ctx context.Context) error {
 func (b *Balancer) apply(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, applyLimit, fmt.Errorf("the data path took longer than %v", applyLimit))
 	defer cancel()
-	if err := b.path.Apply(ctx, o.setup()); err != nil {
+	if err := b.path.Apply(ctx, o.Setup()); err != nil {
 		return fmt.Errorf("make the rules: %w", err)
 	}
 	return nil

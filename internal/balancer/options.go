@@ -271,8 +271,8 @@ func (o Options) groups() []string {
 	return groups
 }
 
-// setup is what the path is told.
-func (o Options) setup() Setup {
+// Setup is what the path is told.
+func (o Options) Setup() Setup {
 	c := o.Config
 	s := Setup{Park: c.Nobody == config.NobodyPark, ParkLimit: c.ParkLimit, ParkTime: c.ParkTime, Old: o.old()}
 	for _, r := range c.Rules {

@@ -75,7 +75,8 @@ func (b *Balancer) Run(ctx context.Context) error {
 	ended := make(chan error, 1)
 	workers.Go(func() { ended <- b.path.Run(ctx) })
 	if err := b.apply(ctx, b.known.o); err != nil {
-		return err
+		end()
+		return errors.Join(err, b.left(ctx, <-ended)) // a path that has ended says why here
 	}
 	if f := b.known.o.Listening; f != nil {
 		if err := f(); err != nil {

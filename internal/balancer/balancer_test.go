@@ -140,7 +140,7 @@ func TestRunEndsWithThePath(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.end <- errTest
-	if err := b.Run(within(t)); !errors.Is(err, errTest) {
+	if err := b.Run(within(t)); !errors.Is(err, errTest) || err.Error() != "the data path ended: as the test wants it" {
 		t.Errorf("ended with %v", err)
 	}
 	if err := b.Run(within(t)); err == nil {
@@ -211,11 +211,16 @@ func TestAllFaultsAreToldAtOnce(t *testing.T) {
 	o.Config.Rules = append(o.Config.Rules, rule("p2p", 10002, "none"))
 	o.Config.Rules[1].Frontend, o.Config.Rules[1].Port, o.Config.Rules[1].ProxyOut = netip.Addr{}, 0, 3
 	o.Config.ParkLimit, o.Config.Old = 0, config.OldDrain
+	other := options(newPath(), "127.0.0.1:1")
+	other.Config.Nobody, other.Config.Old = "wait", "leave"
+	_, fault := balancer.New(other)
 	_, err := balancer.New(o)
 	if err == nil {
 		t.Fatal("taken")
 	}
+	err = errors.Join(err, fault)
 	for _, want := range []string{
+		"hotcold.balancer.nobody \"wait\"", "hotcold.balancer.old \"leave\"",
 		"Path, Clock and Log are all needed", "the name of the lease is needed",
 		"hotcold.machines.a.agent \"10.0.0.1:4653\": between machines an agent has to prove itself",
 		"hotcold.machines.b.address: 127.0.0.1 is the address of a", "hotcold.machines.b.agent \"nowhere\": want host:port",
@@ -226,7 +231,7 @@ func TestAllFaultsAreToldAtOnce(t *testing.T) {
 		"hotcold.balancer.rules.p2p: every rule needs a name of its own", "0.0.0.0:10002 is the frontend of rule p2p",
 		"hotcold.balancer.rules.p2p.probe: there is no probe \"none\"", "hotcold.balancer.rules.rpc: port 0",
 		"hotcold.balancer.rules.rpc.frontend: an address is needed", "hotcold.balancer.rules.rpc.proxyOut: there is no version 3",
-		"hotcold.balancer.park: a limit of 0", "hotcold.balancer.drain: 0s",
+		"hotcold.balancer.parkLimit and parkTime: a limit of 0", "hotcold.balancer.drain: 0s",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s", want)

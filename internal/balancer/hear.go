@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -88,6 +89,10 @@ func (e *ear) listen(ctx context.Context, transport *http.Transport) error {
 	defer cancel(nil)
 	limit := e.watch(ctx, cancel)
 	defer limit.end()
+	sent := e.clock.Now()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		sent = e.clock.Now() // there is a connection, and nothing was sent on it: a slow handshake need not cost trust
+	}})
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, e.access.scheme()+"://"+e.machine.Agent+"/hot?watch", nil)
 	if err != nil {
 		return fmt.Errorf("ask %s: the address cannot be used", e.machine.Agent)
@@ -95,7 +100,6 @@ func (e *ear) listen(ctx context.Context, transport *http.Transport) error {
 	r.Header = e.access.header()
 	r.Header.Set("Accept", "application/x-ndjson")
 	r.Header.Set("User-Agent", "hotcold-balance")
-	sent := e.clock.Now() // before the request is sent, and even before a connection is made
 	answer, err := transport.RoundTrip(r)
 	if err != nil {
 		return e.failed(ctx, err)

@@ -1,9 +1,11 @@
 package balancer_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -105,6 +107,62 @@ func TestAWordThatWasLateOnItsWayIsNotBelievedForLonger(t *testing.T) {
 				t.Errorf("traffic went to a: %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// slow is a listener whose connections do not answer at first.
+type slow struct{ net.Listener }
+
+func (s slow) Accept() (net.Conn, error) {
+	c, err := s.Listener.Accept()
+	if err == nil {
+		_ = clock.Wait(context.Background(), clock.System(), 300*time.Millisecond)
+	}
+	return c, err
+}
+
+// Trust begins before the request is sent, but not before there is a connection to send it on.
+func TestASlowHandshakeCostsNoTrust(t *testing.T) {
+	ours, p := newPapers(t), newPath()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		words(w, string(hotWord(290*time.Millisecond, 0).Line()))
+	}))
+	pair, err := tls.LoadX509KeyPair(ours.file("server"), ours.file("server-key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Listener, s.TLS = slow{s.Listener}, &tls.Config{Certificates: []tls.Certificate{pair}}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	o := options(p, s.Listener.Addr().String())
+	o.Config.Agents.CA = ours.file("ca")
+	start(t, o)
+	p.goes(t, "a", 7)
+}
+
+func TestTheNextStreamFollowsAtOnceWhenALongOneEnds(t *testing.T) {
+	p, end, asked := newPath(), make(chan struct{}), make(chan struct{}, 8)
+	l, c := stepped(t, options(p, liar(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		words(w, string(hotWord(trust, 0).Line()))
+		w.(http.Flusher).Flush()
+		select {
+		case <-end:
+		case <-r.Context().Done():
+		}
+	})))
+	p.goes(t, "a", 7)
+	<-asked
+	eventually(t, "the stream is heard", func() bool { return l.Snapshot().Machines[0].Word.Connected })
+	c.Advance(agentProbe().Interval)
+	end <- struct{}{}
+	select {
+	case <-asked:
+	case <-within(t).Done():
+		t.Fatal("it does not ask again before the clock moves")
+	}
+	if e := l.Snapshot().Machines[0].Word.Error; e != "" {
+		t.Errorf("the end of a stream is a fault: %s", e)
 	}
 }
 

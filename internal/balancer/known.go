@@ -312,7 +312,7 @@ func (k *known) ring(alarms []Alarm, now time.Time) {
 // order: one that is gone, or was fenced, has nothing to finish.
 func (k *known) oldFor(g *group) Old {
 	old := k.o.old()
-	if old.Drain == 0 || !k.agents {
+	if old.Drain == 0 || !k.agents || g.last.Nobody() {
 		return old
 	}
 	was := k.machine(g.last.Machine)

@@ -44,12 +44,9 @@ func (l *loop) run(ctx context.Context, ended <-chan error) error {
 		timer.Reset(next)
 		select {
 		case <-ctx.Done():
-			return l.goodbye(ended)
+			return l.left(ctx, <-ended)
 		case err := <-ended:
-			if ctx.Err() != nil {
-				return err
-			}
-			return fmt.Errorf("the data path ended: %w", errors.Join(err, errPathEnded))
+			return l.left(ctx, err)
 		case n := <-l.news:
 			l.take(n)
 		case r := <-l.reloads:
@@ -59,14 +56,18 @@ func (l *loop) run(ctx context.Context, ended <-chan error) error {
 	}
 }
 
-// errPathEnded is a data path that ended though nobody had asked it to.
-var errPathEnded = errors.New("nobody had asked it to")
+// errUnasked is why a data path ended that says nothing of it.
+var errUnasked = errors.New("nobody had asked it to")
 
-func (l *loop) goodbye(ended <-chan error) error {
-	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("end the data path: %w", err)
+// left says why the balancer ends with its data path, or because ctx did.
+func (b *Balancer) left(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)):
+		return nil
+	case err == nil:
+		err = errUnasked
 	}
-	return nil
+	return fmt.Errorf("the data path ended: %w", err)
 }
 
 func (l *loop) hello() {

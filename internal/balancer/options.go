@@ -122,8 +122,14 @@ func (o Options) check() error {
 	faults = append(faults, o.checkMachines()...)
 	faults = append(faults, o.checkProbes()...)
 	faults = append(faults, o.checkRules()...)
+	if n := o.Config.Nobody; n != config.NobodyPark && n != config.NobodyRefuse {
+		say("hotcold.balancer.nobody %q: want park or refuse", n)
+	}
+	if w := o.Config.Old; w != config.OldCut && w != config.OldDrain && w != config.OldKeep {
+		say("hotcold.balancer.old %q: want cut, drain or keep", w)
+	}
 	if o.Config.Nobody == config.NobodyPark && (o.Config.ParkLimit < 1 || o.Config.ParkTime <= 0) {
-		say("hotcold.balancer.park: a limit of %d clients and a time of %v: both have to be more than nothing",
+		say("hotcold.balancer.parkLimit and parkTime: a limit of %d clients and a time of %v: both have to be more than nothing",
 			o.Config.ParkLimit, o.Config.ParkTime)
 	}
 	if o.Config.Old == config.OldDrain && o.Config.Drain <= 0 {

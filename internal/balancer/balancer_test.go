@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -330,6 +331,39 @@ func TestReloadKeepsWhatWasHeard(t *testing.T) {
 	}
 	a.hot(8, trust)
 	p.goes(t, "a", 8)
+}
+
+// Another key for the agents, another pace of the probes: no client notices.
+func TestReloadThatAsksInAnotherWayIsNoOutage(t *testing.T) {
+	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
+	a.hot(7, trust)
+	n, _ := port(t, "127.0.0.1")
+	o := options(p, a.address, b.address)
+	o.Config.Probes = append(o.Config.Probes, config.BalancerProbe{Name: "port", Protocol: config.ProbeTCP, Port: n,
+		Interval: 20 * time.Millisecond, Timeout: 5 * time.Second, Unhealthy: 2, Healthy: 2})
+	o.Config.Rules[2].Probe = "port"
+	l := start(t, o)
+	p.goes(t, "a", 7)
+	eventually(t, "the port is well", func() bool { return l.Snapshot().Machines[0].Probes[0].Belief == balancer.Well })
+	streams := l.Snapshot().Counters.Streams
+	told, _ := p.all()
+	next := o
+	next.Config.Agents.Token = config.NewSecret("another")
+	next.Config.Probes = slices.Clone(o.Config.Probes)
+	next.Config.Probes[1].Interval = 30 * time.Millisecond
+	if err := l.Reload(within(t), next); err != nil {
+		t.Fatal(err)
+	}
+	if belief := l.Snapshot().Machines[0].Probes[0].Belief; belief != balancer.Well {
+		t.Errorf("after the reload the port is %s", belief)
+	}
+	eventually(t, "there is another stream", func() bool { s := l.Snapshot(); return s.Counters.Streams > streams && s.Machines[0].Word.Connected })
+	now, _ := p.all()
+	for _, s := range now[len(told):] {
+		if s.target.Machine != "a" || s.target.Epoch != 7 {
+			t.Errorf("the path was told %+v", s.target)
+		}
+	}
 }
 
 func TestReloadOfSomethingWrongIsRefusedWhole(t *testing.T) {

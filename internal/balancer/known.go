@@ -126,6 +126,8 @@ func newKnown(o Options, a *access, log *slog.Logger, now clock.Reading, before 
 	return k
 }
 
+// newMachine takes over what was known of the machine of that name: what its agent said stays said, and what was seen
+// stays seen, even if it is asked or looked at in another way from now on. A reload must not look like an outage.
 func (k *known) newMachine(m config.Machine, now clock.Reading, before *known) *machine {
 	n := &machine{Machine: m, word: heard{silent: now.Boot}}
 	var old *machine
@@ -134,23 +136,36 @@ func (k *known) newMachine(m config.Machine, now clock.Reading, before *known) *
 	}
 	if old != nil {
 		n.history = old.history
-		if k.agents && before.o.watching(old.Machine, before.o.agentProbe()) == k.o.watching(m, k.o.agentProbe()) {
-			n.word, n.at, n.connected = old.word, old.at, old.connected
+	}
+	if old != nil && before.o.Lease == k.o.Lease {
+		n.word, n.at, n.connected = old.word, old.at, old.connected
+		if before.o.watching(old.Machine, before.o.agentProbe()) != k.o.watching(m, k.o.agentProbe()) && n.connected {
+			n.connected, n.word.silent = false, now.Boot // there will be another stream
 		}
 	}
 	for _, p := range k.o.used() {
-		if !k.o.looks(p) {
-			continue
+		if k.o.looks(p) {
+			n.probes = append(n.probes, k.newLook(p, m, now, before, old))
 		}
-		l := &look{BalancerProbe: p, health: probe.Health{Unknown: true}, since: now.Wall, again: make(chan struct{}, 1)}
-		if old != nil && before.o.watching(old.Machine, p) == k.o.watching(m, p) {
-			if b := old.look(p.Name); b != nil && b.BalancerProbe == p {
-				l = b
-			}
-		}
-		n.probes = append(n.probes, l)
 	}
 	return n
+}
+
+func (k *known) newLook(p config.BalancerProbe, m config.Machine, now clock.Reading, before *known, old *machine) *look {
+	l := &look{BalancerProbe: p, health: probe.Health{Unknown: true}, since: now.Wall, again: make(chan struct{}, 1)}
+	if old == nil {
+		return l
+	}
+	was := old.look(p.Name)
+	switch {
+	case was == nil || old.Address != m.Address || was.Protocol != p.Protocol || was.Port != p.Port || was.Path != p.Path:
+		return l
+	case before.o.watching(old.Machine, was.BalancerProbe) == k.o.watching(m, p):
+		return was // the watch goes on
+	}
+	l.health = probe.Health{Well: was.health.Well, Unknown: was.health.Unknown}
+	l.since, l.reason, l.last, l.looks, l.failed, l.anew = was.since, was.reason, was.last, was.looks, was.failed, was.anew
+	return l
 }
 
 // look finds what a probe has seen.

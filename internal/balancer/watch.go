@@ -133,7 +133,8 @@ func (l *loop) look(ctx context.Context, m config.Machine, p *look) (*watcher, e
 	var report func(func(*known, *machine))
 	watch, err := probe.NewWatch(probe.WatchOptions{
 		Probe: one, Clock: l.clock, Interval: p.Interval, Fast: doubtInterval(profile, p.BalancerProbe), Timeout: lookLimit(profile, p.BalancerProbe),
-		Threshold: probe.Threshold{Failures: p.Unhealthy, Successes: p.Healthy}, Unknown: true, Anew: p.again,
+		Threshold: probe.Threshold{Failures: p.Unhealthy, Successes: p.Healthy}, Anew: p.again,
+		Well: p.health.Well, Unknown: p.health.Unknown,
 		Looked: func(s probe.Sighting) {
 			report(func(k *known, m *machine) {
 				if p := m.look(p.Name); p != nil {

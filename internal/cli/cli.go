@@ -168,7 +168,7 @@ node.conf. The manual is in docs/.`,
 	root.AddGroup(&cobra.Group{ID: "see", Title: "See:"}, &cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "steer", Title: "Steer:"}, &cobra.Group{ID: "set", Title: "Set up:"})
 	root.CompletionOptions.DisableDefaultCmd = true // ours says less, and refuses what it does not know
 	root.SetHelpCommand(a.helpCommand())
-	root.AddCommand(a.runCommand(), a.statusCommand(), a.historyCommand(),
+	root.AddCommand(a.runCommand(), a.balanceCommand(), a.statusCommand(), a.historyCommand(),
 		a.switchoverCommand(), a.pauseCommand(), a.resumeCommand(),
 		a.checkCommand(), a.initCommand(), a.configCommand(), a.demoCommand(), a.renderCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(), a.witnessCommand())
 	for _, c := range root.Commands() {

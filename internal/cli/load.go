@@ -54,6 +54,11 @@ func (a *app) load(ctx context.Context) (*config.Config, error) {
 
 // loadFile reads the configuration in a file.
 func (a *app) loadFile(ctx context.Context, path string) (*config.Config, error) {
+	return a.loadWith(ctx, path, os.Geteuid(), config.Load)
+}
+
+// loadWith reads as much of a configuration as the reader wants.
+func (a *app) loadWith(ctx context.Context, path string, euid int, reader func(string, config.Env) (*config.Config, error)) (*config.Config, error) {
 	host, err := a.Hostname()
 	if err != nil {
 		return nil, err
@@ -62,7 +67,8 @@ func (a *app) loadFile(ctx context.Context, path string) (*config.Config, error)
 	if err != nil {
 		return nil, err
 	}
-	c, err := a.read(ctx, path, config.Env{Lookup: a.Lookup, Hostname: host, WorkDir: dir, Euid: os.Geteuid()})
+	env := config.Env{Lookup: a.Lookup, Hostname: host, WorkDir: dir, Euid: euid}
+	c, err := a.read(ctx, path, func() (*config.Config, error) { return reader(path, env) })
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return c, err
@@ -75,14 +81,14 @@ func (a *app) loadFile(ctx context.Context, path string) (*config.Config, error)
 // read loads a configuration, or gives up with ctx: a file on a drive that hangs,
 // or a pipe into which nobody writes, holds up whoever opens it for ever, and
 // Ctrl-C has to work then too. What hangs ends with the process.
-func (a *app) read(ctx context.Context, path string, env config.Env) (*config.Config, error) {
+func (a *app) read(ctx context.Context, path string, load func() (*config.Config, error)) (*config.Config, error) {
 	type loaded struct {
 		c   *config.Config
 		err error
 	}
 	done := make(chan loaded, 1)
 	go func() {
-		c, err := config.Load(path, env)
+		c, err := load()
 		done <- loaded{c, err}
 	}()
 	select {

@@ -323,3 +323,17 @@ func TestASettingIsFoundUnderTheNameThatWasGiven(t *testing.T) {
 		}
 	}
 }
+
+func TestTheRuntimeDirectoryIsFoundInAFileWithFaults(t *testing.T) {
+	r := newRoom(t)
+	r.file("hotcold.conf", "hotcold { runtimeDir = run, nonsense = ${UNSET}, balancer = 7 }\n")
+	if dir, err := RuntimeDir("hotcold.conf", r.world()); err != nil || dir != r.dir+"/run" {
+		t.Errorf("got %q, %v", dir, err)
+	}
+	r.file("hotcold.conf", "hotcold.balancer = 7\n")
+	r.env["XDG_RUNTIME_DIR"] = "/run/user/1000"
+	c := r.mustLoad(least)
+	if dir, err := RuntimeDir("hotcold.conf", r.world()); err != nil || dir != c.RuntimeDir {
+		t.Errorf("got %q, %v, want that of the agent, %q", dir, err, c.RuntimeDir)
+	}
+}

@@ -21,18 +21,48 @@ func Load(path string, env Env) (*Config, error) {
 	return c, err
 }
 
-// LoadBalancer reads the same files as Load, and of them only what a balancer needs: LeaseName, MutualExclusion,
-// Machines, Balancer, RuntimeDir and Log. A balancer's machine has neither the node's secrets nor its variables, so a variable that is not set is empty
-// here, and what only an agent needs is not checked.
-func LoadBalancer(path string, env Env) (*Config, error) {
+// RuntimeDir reads only where agent and balancer keep their sockets, from a file whose other settings may be at fault: who
+// asks a running process must not need a file that it would start with.
+func RuntimeDir(path string, env Env) (string, error) {
 	lookup := env.Lookup
-	env.Lookup = func(name string) (string, bool) {
+	if lookup == nil {
+		lookup = func(string) (string, bool) { return "", false }
+	}
+	env.Lookup = emptyWhereUnset(lookup)
+	src, err := read(path, env)
+	if err != nil {
+		return "", err
+	}
+	d := &decoder{
+		env: env, cfg: src.cfg, baseDir: src.baseDir, front: true,
+		where: map[string]Pos{}, origins: map[string]hocon.Origin{}, shown: map[string]string{},
+	}
+	d.useRows(table())
+	d.env.Lookup = lookup
+	d.defaults = tree("default", "hotcold.runtimeDir = "+quote(d.runtimeDir()))
+	dir := d.path("hotcold.runtimeDir")
+	if len(d.errs) > 0 {
+		return "", sortErrors(d.errs)
+	}
+	return dir, nil
+}
+
+// emptyWhereUnset finds every variable: one that is not set is empty.
+func emptyWhereUnset(lookup func(string) (string, bool)) func(string) (string, bool) {
+	return func(name string) (string, bool) {
 		if lookup == nil {
 			return "", true
 		}
 		text, _ := lookup(name)
 		return text, true
 	}
+}
+
+// LoadBalancer reads the same files as Load, and of them only what a balancer needs: LeaseName, MutualExclusion,
+// Machines, Balancer, RuntimeDir and Log. A balancer's machine has neither the node's secrets nor its variables, so a variable that is not set is empty
+// here, and what only an agent needs is not checked.
+func LoadBalancer(path string, env Env) (*Config, error) {
+	env.Lookup = emptyWhereUnset(env.Lookup)
 	c, _, err := load(path, env, true)
 	return c, err
 }

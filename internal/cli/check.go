@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/config"
+	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/internal/status"
 	"github.com/hotcold/hotcold/lease"
 	"github.com/hotcold/hotcold/lease/sqlstore"
@@ -90,10 +91,22 @@ func (a *app) check(ctx context.Context, c *config.Config) *checkReport {
 			r.add("fault", "node", "%s", f)
 		}
 	}
+	a.checkDrive(ctx, r, c)
 	for _, trap := range c.Preset.Traps {
 		r.add("note", string(c.Preset.Name), "%s", trap)
 	}
 	return r
+}
+
+// checkDrive looks at the shared drive, if there is one.
+func (a *app) checkDrive(ctx context.Context, r *checkReport, c *config.Config) {
+	if c.Drive.Path == "" {
+		return
+	}
+	s := shared{path: c.Drive.Path, conf: c}
+	for _, f := range drive.Check(ctx, a.driveCheck(ctx, s)) {
+		r.add(string(f.Level), "drive", "%s", f)
+	}
 }
 
 // checkDatabase looks at the database, the lease in it, and the other agents.

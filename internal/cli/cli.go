@@ -15,6 +15,7 @@ import (
 	"github.com/hotcold/hotcold/hocon"
 	"github.com/hotcold/hotcold/internal/buildinfo"
 	"github.com/hotcold/hotcold/internal/clock"
+	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/internal/status"
 )
@@ -55,6 +56,9 @@ func Main(args []string, w World) int {
 	// A guard holds nothing but a node and a deadline: none of what follows.
 	if process.IsGuard(args) {
 		return process.GuardMain(args[2:])
+	}
+	if drive.IsProbe(args) {
+		return drive.ProbeMain()
 	}
 	a := &app{World: w, hurry: make(chan struct{})}
 	ctx, stop := a.signals(context.Background())
@@ -170,7 +174,7 @@ node.conf. The manual is in docs/.`,
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(a.runCommand(), a.balanceCommand(), a.statusCommand(), a.historyCommand(),
 		a.switchoverCommand(), a.pauseCommand(), a.resumeCommand(),
-		a.checkCommand(), a.initCommand(), a.configCommand(), a.demoCommand(), a.renderCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(), a.witnessCommand())
+		a.checkCommand(), a.initCommand(), a.configCommand(), a.driveCommand(), a.demoCommand(), a.renderCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(), a.witnessCommand())
 	for _, c := range root.Commands() {
 		if c.ValidArgsFunction == nil && len(c.ValidArgs) == 0 {
 			c.ValidArgsFunction = cobra.NoFileCompletions // none takes a file

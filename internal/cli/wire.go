@@ -12,6 +12,7 @@ import (
 	"github.com/hotcold/hotcold/internal/buildinfo"
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/config"
+	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/internal/probe"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
@@ -51,6 +52,9 @@ func (a *app) agentOptions(c *config.Config, t lease.Timing, log *slog.Logger) (
 	for _, e := range c.Preset.PlannedExits {
 		o.PlannedExits = append(o.PlannedExits, agent.PlannedExit{Code: e.Code, Line: e.Line, Meaning: e.Meaning})
 	}
+	if o.Drive, err = a.driveOptions(c); err != nil {
+		return o, err
+	}
 	env := a.nodeEnv(n.Env)
 	o.Process = process.Options{
 		Argv: n.Command, Dir: n.Dir, Env: env, RuntimeDir: c.RuntimeDir, StopSignal: n.Stop.Signal, StopCommand: n.Stop.Command,
@@ -62,6 +66,23 @@ func (a *app) agentOptions(c *config.Config, t lease.Timing, log *slog.Logger) (
 	o.Health = agent.Health{Interval: n.Health.Interval, Timeout: n.Health.Timeout, Threshold: n.Health.Threshold, StartPeriod: n.Health.StartPeriod}
 	o.Health.Probes, _, err = probes(n.Health.Checks, n.Dir, env, a.Clock)
 	return o, err
+}
+
+// driveOptions are how the shared drive is watched: by this program, in a process of its own.
+func (a *app) driveOptions(c *config.Config) (agent.Drive, error) {
+	if c.Drive.Path == "" || !c.MutualExclusion.On {
+		return agent.Drive{}, nil
+	}
+	self, err := a.Executable()
+	if err != nil {
+		return agent.Drive{}, fmt.Errorf("find our own program: %w", err)
+	}
+	return agent.Drive{Expect: expected(c), HangLimit: c.Drive.HangLimit, Fstab: drive.FstabFile, Program: drive.ProbeArgs(self)}, nil
+}
+
+// expected is what the configuration says of the drive.
+func expected(c *config.Config) drive.Expect {
+	return drive.Expect{Path: c.Drive.Path, Kind: drive.Kind(c.Drive.Type), Source: c.Drive.Source}
 }
 
 // lockOut is who is locked out of the database before the node starts.

@@ -81,7 +81,7 @@ func (p *Path) give() { <-p.turn }
 // Apply makes the rules those of s, all of them or none. The first one opens the table; its rules send nobody anywhere
 // until Steer has said where.
 func (p *Path) Apply(ctx context.Context, s balancer.Setup) error {
-	if err := errors.Join(Supports(s), Forwards(s)); err != nil {
+	if err := errors.Join(clashes(s.Rules), Supports(s), Forwards(s)); err != nil {
 		return fmt.Errorf("apply the rules in the kernel: %w", err)
 	}
 	if err := p.take(ctx); err != nil {
@@ -93,6 +93,23 @@ func (p *Path) Apply(ctx context.Context, s balancer.Setup) error {
 	}
 	p.publish()
 	return nil
+}
+
+// clashes finds rules that cannot be told apart, by people or by packets.
+func clashes(rules []balancer.Rule) error {
+	var faults []error
+	for i, r := range rules {
+		for _, o := range rules[:i] {
+			a, b := r.Frontend.Addr().Unmap(), o.Frontend.Addr().Unmap()
+			if r.Name == o.Name {
+				faults = append(faults, fmt.Errorf("rule %s: there are two of that name", r.Name))
+			}
+			if r.Frontend.Port() == o.Frontend.Port() && (a == b || a.Is4() == b.Is4() && (a.IsUnspecified() || b.IsUnspecified())) {
+				faults = append(faults, fmt.Errorf("rule %s: its frontend %v is taken by rule %s (%v)", r.Name, r.Frontend, o.Name, o.Frontend))
+			}
+		}
+	}
+	return errors.Join(faults...)
 }
 
 func (p *Path) apply(s balancer.Setup) error {

@@ -132,6 +132,29 @@ func TestWhatTheKernelCannotDoIsSaidOfEveryRule(t *testing.T) {
 	}
 }
 
+func TestRulesThatCannotBeToldApartAreRefused(t *testing.T) {
+	at := func(name, front string) balancer.Rule {
+		return balancer.Rule{Name: name, Frontend: netip.MustParseAddrPort(front)}
+	}
+	for _, test := range []struct {
+		a, b balancer.Rule
+		want string
+	}{
+		{at("a", "10.0.0.1:1"), at("a", "10.0.0.1:2"), "two of that name"},
+		{at("a", "10.0.0.1:1"), at("b", "10.0.0.1:1"), "is taken by rule a"},
+		{at("a", "10.0.0.1:1"), at("b", "0.0.0.0:1"), "is taken by rule a"},
+		{at("a", "0.0.0.0:1"), at("b", "10.0.0.1:1"), "is taken by rule a"},
+		{at("a", "0.0.0.0:1"), at("b", "[::]:1"), ""},
+		{at("a", "10.0.0.1:1"), at("b", "10.0.0.2:1"), ""},
+		{at("a", "10.0.0.1:1"), at("b", "0.0.0.0:2"), ""},
+	} {
+		err := clashes([]balancer.Rule{test.a, test.b})
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%v and %v: %v, want %q", test.a.Frontend, test.b.Frontend, err, test.want)
+		}
+	}
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	if _, err := New(Options{}); err == nil {
 		t.Error("no options at all were taken")

@@ -2,9 +2,11 @@ package yard
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -26,15 +28,42 @@ const farewell = 5 * time.Second
 
 // Within runs f in a process of its own that lives in a new network namespace. The process is this test binary, which
 // comes to the same call by itself; everything that t was asked for on the command line, a name of a subtest too, is
-// passed on (but for a choice of patterns with |, which asks for the whole of the test). What it prints is shown where it fails or where tests are verbose.
+// passed on (but for a choice of patterns with |, which asks for the whole of the test). What it prints is shown where it
+// fails or where tests are verbose.
 func Within(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	if os.Getenv(insideVariable) != "" {
+	if Inside() {
 		f(t)
 		return
 	}
+	var said bytes.Buffer
+	out := io.Writer(&said)
+	if testing.Verbose() {
+		out = os.Stdout
+	}
+	if err := child(t.Context(), t, childArguments(t), out); err != nil {
+		t.Errorf("in its own network: %v\n%s", err, said.String())
+	}
+}
+
+// WithinBenchmark is Within for a benchmark, whose output is always shown. The benchmark is run once, with b.N = 1.
+func WithinBenchmark(b *testing.B, f func(b *testing.B)) {
+	b.Helper()
+	if Inside() {
+		f(b)
+		return
+	}
+	args := []string{"-test.run=^$", "-test.bench=^" + regexp.QuoteMeta(b.Name()) + "$", "-test.benchtime=1x", "-test.timeout=0"}
+	if err := child(b.Context(), b, args, os.Stdout); err != nil {
+		b.Errorf("in its own network: %v", err)
+	}
+}
+
+// child runs this binary in a new network namespace.
+func child(ctx context.Context, t testing.TB, args []string, out io.Writer) error {
+	t.Helper()
 	if strings.Contains(t.Name(), "/") {
-		t.Fatal("yard.Within is for a test, not for a part of one")
+		t.Fatal("a network of its own is for a test, not for a part of one")
 	}
 	if _, err := exec.LookPath("ip"); err != nil {
 		testserver.Missing(t, fmt.Errorf("no command ip (package iproute2): %w", err))
@@ -42,20 +71,14 @@ func Within(t *testing.T, f func(t *testing.T)) {
 	// The parent-death signal comes when the thread ends that started the child, so it is kept.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], childArguments(t)...)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(os.Environ(), insideVariable+"=1")
 	cmd.SysProcAttr = ownNetwork()
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if testing.Verbose() {
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	}
+	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		testserver.Missing(t, fmt.Errorf("make a network namespace: %w", err))
 	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("in its own network: %v\n%s", err, said.String())
-	}
+	return cmd.Wait()
 }
 
 // Inside tells whether this process is one that Within started.

@@ -10,7 +10,7 @@ BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo fals
 LDFLAGS  := -s -w -buildid= -X $(MODULE)/internal/buildinfo.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test sim sim-table bench lint fmt check reproducible clean FORCE
+.PHONY: help build demo test sim sim-table bench bench-balancer lint fmt check reproducible clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ bench: ## all benchmarks, and the size of the binary
 	@scripts/test-deps.sh || true
 	go test -run '^$$' -bench . -benchmem -timeout 30m $(or $(ARGS),./...)
 	@$(MAKE) --silent build && stat -c '%n %s bytes' bin/hotcold
+
+bench-balancer: ## the data paths beside HAProxy and nginx (ROUNDS=5; settings: bench/balancer/doc.go)
+	@scripts/test-deps.sh || true
+	go test -run '^$$' -bench . -timeout 0 ./bench/balancer
 
 lint: ## format, vet, static analysis, import rules, rules of the house
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings what the tests need: a C compiler (for the race detector), PostgreSQL, MariaDB,
-# etcd, the OpenSSH server, Java, the ActiveMQ Artemis broker, the reference implementation of HOCON and the
-# JDBC drivers.
+# etcd, the OpenSSH server, Java, HAProxy, nginx, iproute2, the ActiveMQ Artemis broker, the
+# reference implementation of HOCON and the JDBC drivers.
 # Quick when all is there; safe to run again and from several places at once.
 #
 # On Debian and Ubuntu, as root or with sudo that asks nothing, it installs the
@@ -56,7 +56,10 @@ has_mariadb() { [[ -x /usr/sbin/mariadbd ]] || has mariadbd; }
 
 has_etcd() { has etcd && has etcdctl; }
 
-has_sshd() { [[ -x /usr/sbin/sshd ]] || has sshd; }
+# Where Debian keeps such programs is not in everybody's PATH.
+has_program() { has "$1" || [[ -x /usr/sbin/$1 ]]; }
+
+has_nginx() { has_program nginx && { [[ -e /usr/lib/nginx/modules/ngx_stream_module.so ]] || nginx -V 2>&1 | grep -q -- '--with-stream\( \|$\)'; }; }
 
 has_compiler() { has gcc || has cc || has clang; }
 
@@ -92,7 +95,7 @@ refuse_main_cluster() {
 	echo 'create_main_cluster = false' | as_root tee -a "$conf" >/dev/null
 }
 
-# The packages of MariaDB, etcd and OpenSSH start a server when they are installed, unless the
+# The packages of MariaDB, etcd, OpenSSH, HAProxy and nginx start a server when they are installed, unless the
 # machine's policy forbids it. A policy that is there stays; ours goes when the script ends.
 readonly policy=/usr/sbin/policy-rc.d
 policy_is_ours=
@@ -124,7 +127,10 @@ need_packages() {
 	has_postgres || { needed+=(postgresql) && names+=("PostgreSQL (initdb, postgres)"); }
 	has_mariadb || { needed+=(mariadb-server) && names+=("MariaDB (mariadbd, mariadb-install-db)"); }
 	has_etcd || { needed+=(etcd-server etcd-client) && names+=("etcd (etcd, etcdctl)"); }
-	has_sshd || { needed+=(openssh-server) && names+=("the OpenSSH server (sshd)"); }
+	has_program sshd || { needed+=(openssh-server) && names+=("the OpenSSH server (sshd)"); }
+	has_program haproxy || { needed+=(haproxy) && names+=("HAProxy (haproxy)"); }
+	has_nginx || { needed+=(nginx-light libnginx-mod-stream) && names+=("nginx with its module stream (nginx), for the benchmark of balancers"); }
+	has_program ip || { needed+=(iproute2) && names+=("iproute2 (ip)"); }
 	# The compiler too: the tests ask the reference implementation by a source file.
 	{ has java && has javac; } || { needed+=(java) && names+=("Java 17 or newer (java, javac)"); }
 	{ has_artemis && has_hocon && has_jdbc; } || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker, the reference implementation of HOCON and the JDBC drivers"); }
@@ -135,7 +141,7 @@ need_packages() {
 	fi
 	as_root apt-get -q -o Acquire::Retries=5 update >&2 || say "apt-get update did not succeed, trying with what is known"
 	[[ " ${needed[*]} " == *" postgresql "* ]] && refuse_main_cluster
-	if [[ " ${needed[*]} " =~ \ (mariadb|etcd|openssh)-server\  ]]; then
+	if [[ " ${needed[*]} " =~ \ (mariadb-server|etcd-server|openssh-server|haproxy|nginx-light)\  ]]; then
 		trap allow_services EXIT
 		refuse_services
 	fi
@@ -146,8 +152,8 @@ need_packages() {
 	install_packages "${needed[@]}" || missing+=("${names[@]}")
 	allow_services
 	local service
-	for service in mariadb etcd ssh; do # nor at the machine's next start, if they came with this
-		[[ " ${needed[*]} " == *" ${service/%ssh/openssh}-server "* ]] || continue
+	for service in mariadb etcd ssh haproxy nginx; do # nor at the machine's next start, if they came with this
+		[[ " ${needed[*]} " =~ \ ${service/%ssh/openssh}(-server|-light|\ ) ]] || continue
 		has systemctl && as_root systemctl disable "$service" >/dev/null 2>&1
 	done
 	return 0

@@ -120,6 +120,7 @@ func (s *stage) haproxy(b *testing.B, asNobody bool, global, defaults string) *e
 	if asNobody {
 		global += "    user nobody\n"
 	}
+	global += fmt.Sprintf("    maxconn %d\n", idleCrowd()+idleBeside+50) // what it derives by itself is less where it splices
 	text := "global\n" + global + "defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 4m\n    timeout server 4m\n" + defaults
 	for port := sinkPort; port < sinkPort+ports; port++ {
 		text += fmt.Sprintf("listen rule-%d\n    bind %v:%d\n    server a %v:%d\n", port, s.yard.Balancer.Address(0), port, s.yard.A.Address(0), port)

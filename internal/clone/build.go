@@ -39,6 +39,9 @@ type BuildOptions struct {
 	// was when that was made: then it is not read again. Both may be zero.
 	Former Manifest
 	Same   func(name string, info fs.FileInfo) bool
+	// Seen, if set, is told how each file looked before it was read: one that looks
+	// otherwise the next time has changed meanwhile.
+	Seen func(name string, info fs.FileInfo)
 	// PaceBytes bounds how much is read in a second; zero: as much as can be.
 	PaceBytes int64
 	// Clock is for the pace.
@@ -138,6 +141,9 @@ func (b *builder) left(name, why string) {
 func (b *builder) file(ctx context.Context, name string, info fs.FileInfo) error {
 	if b.bytes += info.Size(); b.bytes > MaxBytes {
 		return fmt.Errorf("there is more than %d GiB: is a directory named that is none of the node's?", MaxBytes>>30)
+	}
+	if b.o.Seen != nil {
+		b.o.Seen(name, info)
 	}
 	if was, ok := b.o.Former.At(name); ok && was.Link == "" && b.o.Same != nil && b.o.Same(name, info) {
 		b.m.Entries = append(b.m.Entries, was)

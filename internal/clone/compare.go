@@ -174,12 +174,15 @@ func (s Selection) modeFor(e Entry) Mode {
 	return e.Mode & 0o777
 }
 
-// Missing says which of what a node cannot do without is not in a manifest.
+// Missing says which of what a node cannot do without is not in a manifest. A
+// directory may be empty, unless the node's keys belong into it.
 func (s Selection) Missing(m Manifest) []Wanted {
 	var missing []Wanted
 	for _, w := range s.Wanted {
 		one := Selection{Wanted: []Wanted{w}}
-		if w.Required && !slices.ContainsFunc(m.Entries, func(e Entry) bool { return one.lists(e.Path) }) {
+		there := slices.ContainsFunc(m.Entries, func(e Entry) bool { return one.lists(e.Path) }) ||
+			slices.Contains(m.Dirs, w.Path) && !slices.ContainsFunc(s.Identity, one.lists)
+		if w.Required && !there {
 			missing = append(missing, w)
 		}
 	}

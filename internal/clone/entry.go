@@ -76,6 +76,17 @@ func (m Manifest) At(path string) (Entry, bool) {
 	return m.Entries[i], true
 }
 
+// Only is the part of a manifest that a selection lists.
+func (m Manifest) Only(sel Selection) Manifest {
+	only := Manifest{Left: m.Left}
+	for _, e := range m.Entries {
+		if sel.lists(e.Path) {
+			only.Entries = append(only.Entries, e)
+		}
+	}
+	return only
+}
+
 // Bytes is the size of all files together.
 func (m Manifest) Bytes() (n int64) {
 	for _, e := range m.Entries {

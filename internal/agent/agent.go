@@ -62,6 +62,8 @@ type Options struct {
 	// Configured is the configuration in JSON, without its secrets, which the other
 	// machine's operators compare with theirs; nil: nothing is told.
 	Configured json.RawMessage
+	// Twins are what this machine and the others must have alike.
+	Twins TwinOptions
 	// LockOut is who is locked out of the database before the node is started.
 	LockOut LockOut
 	// EpochFile keeps the greatest epoch on the shared drive; empty: none.
@@ -118,8 +120,10 @@ type Agent struct {
 	tenure   *drive.Tenure           // the drive is held; nil: it is not
 	planned  *switchover             // the switchover that is under way from here
 	lastMemo memo                    // what the row says of failures
-	promise  promise                 // what the guarantee of the snapshot was made from
-	poke     chan struct{}           // closed and renewed when a pause begins or ends
+	// lastHolder is who held the lease last, also after its release; empty: nobody yet.
+	lastHolder string
+	promise    promise       // what the guarantee of the snapshot was made from
+	poke       chan struct{} // closed and renewed when a pause begins or ends
 }
 
 // Errors with which Run ends, besides those of packages lease and process.
@@ -152,6 +156,7 @@ func New(o Options) (*Agent, error) {
 	now := taken.Wall
 	a := &Agent{o: o, epochs: epochFile(o.EpochFile), poke: make(chan struct{})}
 	a.standing.budget = o.Failover.Budget
+	a.standing.unsure = o.Database != nil && len(o.Twins.Selection.Identity) > 0
 	a.fit = fitness{o: &a.o}
 	a.drive = a.newDrive()
 	t := o.Timing
@@ -249,6 +254,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			known()
 		})
 	})
+	workers.Go(func() { newTwins(a).run(background) })
 	select {
 	case <-fit:
 	case <-ctx.Done():

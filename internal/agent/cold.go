@@ -70,6 +70,9 @@ func (a *Agent) coldReasons() {
 		reasons = append(reasons, "the database does not answer: "+dbError)
 	}
 	reasons = append(reasons, s.unfit()...)
+	if s.unsure {
+		reasons = append(reasons, errUnsure.Error())
+	}
 	if err := chance(s, a.o.Clock.Now().Boot); err != nil {
 		reasons = append(reasons, err.Error())
 	}

@@ -2,8 +2,10 @@ package agent
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,6 +147,8 @@ type standing struct {
 	paused    string        // who asked for hands off; empty: nobody
 	faults    []string      // why this machine could not run the node
 	drive     string        // why it could not for want of the shared drive
+	twins     []string      // why its node would be somebody else
+	unsure    bool          // whether it would is not known yet, and soon will be
 	notBefore time.Duration // boot clock: a node that failed here leaves the other machine its chance
 	forgiven  uint64        // a person resumed when this was the greatest epoch
 	budget    int
@@ -162,10 +166,11 @@ func (s standing) failures(text string) memo {
 
 // unfit is all that keeps the node from running here.
 func (s standing) unfit() []string {
-	if s.drive == "" {
-		return s.faults
+	all := append(slices.Clip(s.faults), s.twins...)
+	if s.drive != "" {
+		all = append([]string{s.drive}, all...)
 	}
-	return append([]string{s.drive}, s.faults...)
+	return all
 }
 
 // chosen tells whether a lease was released for self. A switchover that was
@@ -186,8 +191,14 @@ func admit(s standing, chosen bool, o lease.Observation, now time.Duration) erro
 	if faults := s.unfit(); len(faults) > 0 {
 		return &unfitError{faults: faults}
 	}
+	if s.unsure {
+		return errUnsure
+	}
 	return chance(s, now)
 }
+
+// errUnsure is why an agent that has just started does not claim yet.
+var errUnsure = errors.New("the key stores have not been compared with the other machine's yet")
 
 // chance says why a machine where the node failed does not claim yet.
 func chance(s standing, now time.Duration) error {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotcold/hotcold/internal/clone"
 	"github.com/hotcold/hotcold/lease"
 	"github.com/hotcold/hotcold/lease/notice"
 )
@@ -188,5 +189,37 @@ func TestWhatAPersonForgaveStaysForgiven(t *testing.T) {
 				t.Errorf("counts %+v", left)
 			}
 		})
+	}
+}
+
+func TestWhoIsKeptFromTheLeaseBecauseOfItsIdentity(t *testing.T) {
+	fault := []clone.Difference{{Path: "keys.jks", Weight: clone.Fault, Text: "holds another identity"}, {Path: "x", Weight: clone.Warning}}
+	for name, c := range map[string]struct {
+		s    twinSight
+		want int
+	}{
+		"who differs from the last holder":                        {twinSight{self: "b", lastHolder: "a", with: "a", differences: fault}, 1},
+		"not the last holder itself":                              {twinSight{self: "a", lastHolder: "a", with: "b", differences: fault}, 0},
+		"nobody where nobody ever held it":                        {twinSight{self: "b", with: "a", differences: fault}, 0},
+		"nobody who was compared with another than the holder":    {twinSight{self: "b", lastHolder: "a", with: "c", differences: fault}, 0},
+		"nobody for whom a person vouches":                        {twinSight{self: "b", lastHolder: "a", with: "a", differences: fault, allow: true}, 0},
+		"in devMode, who has no keys though nothing was told":     {twinSight{self: "b", lastHolder: "a", missing: []string{"keys.jks"}, devMode: true}, 1},
+		"not twice for one store":                                 {twinSight{self: "b", lastHolder: "a", with: "a", differences: fault, missing: []string{"keys.jks"}, devMode: true}, 1},
+		"not without devMode, where the node says so by itself":   {twinSight{self: "b", lastHolder: "a", missing: []string{"keys.jks"}}, 0},
+		"not in devMode, where this machine had the lease last":   {twinSight{self: "a", lastHolder: "a", missing: []string{"keys.jks"}, devMode: true}, 0},
+		"not in devMode, where it is the first start of the pair": {twinSight{self: "a", missing: []string{"keys.jks"}, devMode: true}, 0},
+	} {
+		if got := twinFaults(c.s); len(got) != c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+func TestNobodyClaimsBeforeTheKeyStoresAreCompared(t *testing.T) {
+	if err := admit(standing{budget: 4, unsure: true}, false, lease.Observation{}, 0); !errors.Is(err, errUnsure) {
+		t.Errorf("got %v", err)
+	}
+	if err := admit(standing{budget: 4, twins: []string{"another identity"}}, false, lease.Observation{}, 0); err == nil || err.Error() != "another identity" {
+		t.Errorf("got %v", err)
 	}
 }

@@ -5,6 +5,8 @@ import "encoding/json"
 // Kinds of events in the history that all agents of a lease share.
 const (
 	EventConfigured = "configured" // an agent has started, and says how it is configured
+	EventFiles      = "files"      // an agent says which files it has, when it has started and when they changed
+	EventSynced     = "synced"     // a file of the network was brought from the hot machine
 	EventClaimed    = "claimed"    // the lease was taken
 	EventLockedOut  = "lockedOut"  // the other machines' nodes were locked out of the database
 	EventStarted    = "started"    // the node's process was started
@@ -37,12 +39,14 @@ type Document struct {
 	Machine string `json:"machine"`
 	// Config is the configuration that an agent starts with, without its secrets.
 	Config json.RawMessage `json:"config,omitempty"`
+	// Files are what the machine has of what two machines must have alike.
+	Files *Files `json:"files,omitempty"`
 }
 
 func (d Document) encode() []byte {
 	b, err := json.Marshal(d)
 	if err != nil {
-		panic("encode an event: " + err.Error()) // strings, a number and JSON cannot fail
+		panic("encode an event: " + err.Error()) // texts, numbers and JSON cannot fail
 	}
 	return b
 }

@@ -73,7 +73,7 @@ func (a *Agent) looked(e lease.Event) {
 	now := a.o.Clock.Now()
 	a.mu.Lock()
 	silence := a.silence
-	a.silence = false
+	a.silence, a.lastHolder = false, r.Holder
 	a.mu.Unlock()
 	if silence {
 		a.o.Log.Info("the database answers again", "machine", a.o.Machine)
@@ -126,7 +126,7 @@ func (a *Agent) held(err error) {
 
 func (a *Agent) claimed(e lease.Event) {
 	a.mu.Lock()
-	a.standing.notBefore = 0
+	a.standing.notBefore, a.lastHolder = 0, a.o.Self.Instance
 	a.lastMemo = a.standing.failures(e.Observation.Record.Memo)
 	a.mu.Unlock()
 	a.change(func(s *Snapshot) {

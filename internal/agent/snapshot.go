@@ -82,6 +82,8 @@ type Snapshot struct {
 	// Guarantee is how far the promise goes now; zero until the database has been looked at.
 	Guarantee sqlstore.Guarantee `json:"guarantee,omitzero"`
 	Counters  Counters           `json:"counters"`
+	// Twins is how this machine compares with the other.
+	Twins Twins `json:"twins,omitzero"`
 }
 
 // Timing is the lease's numbers in seconds, for people and for machines that read JSON.

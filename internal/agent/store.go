@@ -30,6 +30,8 @@ type Roster interface {
 type Journal interface {
 	// Append adds an event. Its ID and its time are the store's.
 	Append(ctx context.Context, e notice.Event) error
+	// Events returns the newest events of a lease, newest first, at most limit.
+	Events(ctx context.Context, lease string, limit int) ([]notice.Event, error)
 }
 
 // Desk is where operators' requests lie.

@@ -30,6 +30,7 @@ func (o Overview) warnings(f Facts) []string {
 		(t.Update != r.Update || t.Wait != r.Wait || t.Trust != r.Trust || t.Fence != r.Fence) {
 		all = append(all, "the holder runs with other timing than the configuration read here: an agent with this one takes no part")
 	}
+	all = append(all, o.noTwins()...)
 	if v := o.versions(); len(v) > 1 {
 		all = append(all, "the agents run different versions: "+list(v))
 	}
@@ -54,6 +55,27 @@ func (o Overview) drives() (all []string) {
 		case m.drive.ID != first.drive.ID:
 			all = append(all, fmt.Sprintf("%s has the shared drive %s, and %s has %s: they do not share one", first.ID, shortID(first.drive.ID), m.ID, shortID(m.drive.ID)))
 		}
+	}
+	return all
+}
+
+// noTwins says in what the machines that would take over are no twins of the
+// holder's. What keeps them from it stands among their reasons.
+func (o Overview) noTwins() (all []string) {
+	for _, m := range o.Instances {
+		t := m.Twins
+		if m.Holder || !m.alive() || t == nil || t.State != agent.TwinsDiffer || len(t.Differences) == 0 {
+			continue
+		}
+		text := fmt.Sprintf("%s is no twin: %s %s", m.ID, t.Differences[0].Path, t.Differences[0].Text)
+		if more := t.Faults + t.Warnings - 1; more > 0 {
+			text += fmt.Sprintf(" (and %d more)", more)
+		}
+		text += "; `hotcold diff` there shows all"
+		if t.Advice != "" {
+			text += ", " + t.Advice
+		}
+		all = append(all, text)
 	}
 	return all
 }

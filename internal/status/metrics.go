@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hotcold/hotcold/internal/agent"
+	"github.com/hotcold/hotcold/internal/clone"
 	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
@@ -75,6 +76,7 @@ func (e emitter) view(v View) {
 	e.database(v.Database)
 	e.guarantee(v.Snapshot)
 	e.drive(v.Drive)
+	e.twins(v.Twins)
 	e.timing(v.Timing)
 	e.counters(v.Counters)
 }
@@ -113,6 +115,17 @@ func (e emitter) drive(d drive.State) {
 	e.gauge("hotcold_drive_fsync_seconds", "How long the last write to the shared drive took until it was durable; 0 while cold.", d.FsyncSeconds)
 	e.gauge("hotcold_drive_free_bytes", "Room on the shared drive; 0 where it does not say.", float64(d.FreeBytes))
 	e.gauge("hotcold_drive_stuck_looks", "Looks at the shared drive that hang in the kernel and were left behind.", float64(d.Abandoned))
+}
+
+func (e emitter) twins(t agent.Twins) {
+	for _, state := range []agent.TwinsState{agent.TwinsAlike, agent.TwinsDiffer, agent.TwinsUnknown} {
+		e.labelled("hotcold_twins", "1 for how this machine's files compare with the other's; none where they are not compared.",
+			truth(t.State == state), "state", string(state))
+	}
+	const help = "Files in which this machine and the other differ: fault keeps it from taking over, warning wants a person, note does not matter."
+	e.labelled("hotcold_twins_differences", help, float64(t.Faults), "weight", string(clone.Fault))
+	e.labelled("hotcold_twins_differences", help, float64(t.Warnings), "weight", string(clone.Warning))
+	e.labelled("hotcold_twins_differences", help, float64(t.Notes), "weight", string(clone.Note))
 }
 
 func (e emitter) timing(t agent.Timing) {

@@ -128,6 +128,8 @@ type Member struct {
 	LastExit   string    `json:"lastExit,omitempty"`
 	LastLine   string    `json:"lastLine,omitempty"`
 	Version    string    `json:"version,omitempty"`
+	// Twins is how its machine compares with another; missing where it was not compared.
+	Twins *agent.Twins `json:"twins,omitempty"`
 	// Problem says why the last word could not be read.
 	Problem string `json:"problem,omitempty"`
 
@@ -260,6 +262,9 @@ func memberOf(in notice.Instance) Member {
 	}
 	m.Ready, m.Since, m.Epoch, m.Paused, m.Reasons = s.Ready, s.Since, s.Epoch, s.Paused, s.Reasons
 	m.fencing, m.drive = s.Fencing, s.Drive
+	if s.Twins.With != "" {
+		m.Twins = &s.Twins
+	}
 	m.NodePID, m.LastExit, m.LastLine, m.Version = s.Node.PID, s.Node.LastExit, s.Node.LastLine, s.Version
 	return m
 }

@@ -174,7 +174,7 @@ node.conf. The manual is in docs/.`,
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(a.runCommand(), a.balanceCommand(), a.statusCommand(), a.historyCommand(),
 		a.switchoverCommand(), a.pauseCommand(), a.resumeCommand(),
-		a.checkCommand(), a.initCommand(), a.configCommand(), a.driveCommand(), a.demoCommand(), a.renderCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(), a.witnessCommand())
+		a.checkCommand(), a.cloneCommand(), a.diffCommand(), a.initCommand(), a.configCommand(), a.driveCommand(), a.demoCommand(), a.renderCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(), a.witnessCommand())
 	for _, c := range root.Commands() {
 		if c.ValidArgsFunction == nil && len(c.ValidArgs) == 0 {
 			c.ValidArgsFunction = cobra.NoFileCompletions // none takes a file

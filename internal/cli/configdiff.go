@@ -14,6 +14,7 @@ import (
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/config"
 	"github.com/hotcold/hotcold/internal/corda"
+	"github.com/hotcold/hotcold/lease/notice"
 )
 
 // difference is one difference of two files, for machines.
@@ -25,6 +26,21 @@ type difference struct {
 	B        string  `json:"b,omitempty"`
 	AOrigin  *origin `json:"aOrigin,omitempty"`
 	BOrigin  *origin `json:"bOrigin,omitempty"`
+
+	text string // all of it in one line
+}
+
+func differenceOf(c hocon.Change) difference {
+	d := difference{Path: c.Path, Kind: c.Kind.String(), Expected: c.Expected, A: c.A, B: c.B, text: c.String()}
+	if c.Kind == hocon.Removed || c.Kind == hocon.Changed {
+		o := originOf(c.AOrigin, true)
+		d.AOrigin = &o
+	}
+	if c.Kind == hocon.Added || c.Kind == hocon.Changed {
+		o := originOf(c.BOrigin, true)
+		d.BOrigin = &o
+	}
+	return d
 }
 
 func (a *app) configDiffCommand() *cobra.Command {
@@ -111,26 +127,33 @@ func (a *app) diffMachines(ctx context.Context, machine string) error {
 	if err != nil {
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, databaseLimit)
-	defer cancel()
-	events, err := db.Events(limited, c.LeaseName, reportsLookedAt)
+	events, err := a.history(ctx, c, db)
 	if err != nil {
 		return err
 	}
-	for _, e := range events { // the newest first
-		var d agent.Document
-		if e.Kind != agent.EventConfigured || e.Instance == c.Instance.ID || json.Unmarshal(e.Document, &d) != nil || machine != "" && d.Machine != machine {
-			continue
-		}
-		there, err := corda.Reported(d.Machine, d.Config)
-		if err != nil {
-			return fmt.Errorf("read what %s told at %s: %w", e.Instance, e.At.UTC().Format(time.RFC3339), err)
-		}
-		fmt.Fprintf(a.Stderr, "%s, as its agent told when it started at %s; secrets are not compared\n", e.Instance, e.At.UTC().Format(time.RFC3339))
-		return a.printDiff(corda.Diff(here, there))
+	e, d, ok := lastReport(events, c.Instance.ID, machine)
+	if !ok {
+		return &failure{code: exitFailed, err: errors.New("no other machine has told how it is configured"),
+			hint: "its agent does so when it starts (`hotcold run`)"}
 	}
-	return &failure{code: exitFailed, err: errors.New("no other machine has told how it is configured"),
-		hint: "its agent does so when it starts (`hotcold run`)"}
+	there, err := corda.Reported(d.Machine, d.Config)
+	if err != nil {
+		return fmt.Errorf("read what %s told at %s: %w", e.Instance, e.At.UTC().Format(time.RFC3339), err)
+	}
+	fmt.Fprintf(a.Stderr, "%s, as its agent told when it started at %s; secrets are not compared\n", e.Instance, e.At.UTC().Format(time.RFC3339))
+	return a.printDiff(corda.Diff(here, there))
+}
+
+// lastReport finds what another machine told last of its configuration, among
+// events of which the newest comes first.
+func lastReport(events []notice.Event, self, machine string) (notice.Event, agent.Document, bool) {
+	for _, e := range events {
+		var d agent.Document
+		if e.Kind == agent.EventConfigured && e.Instance != self && json.Unmarshal(e.Document, &d) == nil && (machine == "" || d.Machine == machine || e.Instance == machine) {
+			return e, d, true
+		}
+	}
+	return notice.Event{}, agent.Document{}, false
 }
 
 // variables are the environment for substitutions: this machine's, and what was set over it. What stands for a key of
@@ -155,15 +178,7 @@ func (a *app) printDiff(changes []hocon.Change) error {
 	unexpected := 0
 	rows := []difference{}
 	for _, c := range changes {
-		d := difference{Path: c.Path, Kind: c.Kind.String(), Expected: c.Expected, A: c.A, B: c.B}
-		if c.Kind == hocon.Removed || c.Kind == hocon.Changed {
-			o := originOf(c.AOrigin, true)
-			d.AOrigin = &o
-		}
-		if c.Kind == hocon.Added || c.Kind == hocon.Changed {
-			o := originOf(c.BOrigin, true)
-			d.BOrigin = &o
-		}
+		d := differenceOf(c)
 		if !c.Expected {
 			unexpected++
 		}

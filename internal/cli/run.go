@@ -81,6 +81,9 @@ func (a *app) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeOutput()) }()
 	o.Process.Output = output
+	if o.Twins, err = a.twinOptions(ctx, c); err != nil {
+		return err
+	}
 	if c.MutualExclusion.On {
 		db, err := a.store(ctx, c, t, log)
 		if err != nil {

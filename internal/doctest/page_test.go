@@ -16,7 +16,7 @@ const root = "../.."
 func manual() []string {
 	return []string{
 		"README.md", "ARCHITECTURE.md", "docs/operations.md", "docs/lease.md", "docs/design/lease.md",
-		"docs/corda.md", "docs/config-commands.md", "docs/artemis.md", "docs/mysql.md", "docs/etcd.md", "docs/balancer.md",
+		"docs/corda.md", "docs/config-commands.md", "docs/artemis.md", "docs/mysql.md", "docs/etcd.md", "docs/balancer.md", "docs/twins.md",
 	}
 }
 

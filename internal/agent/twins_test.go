@@ -172,7 +172,7 @@ func TestNetworkParametersComeByThemselvesAfterAFlagDay(t *testing.T) {
 			t.Errorf("the content of a key store is told: %s", e.Document)
 		}
 	}
-	if all := strings.Join(kinds, " "); !strings.Contains(all, agent.EventSynced) || strings.Count(all, agent.EventFiles) < 4 {
+	if all := strings.Join(kinds, " "); !strings.Contains(all, agent.EventSynced) || strings.Count(all, agent.EventFiles) < 3 {
 		t.Errorf("events %s", all)
 	}
 }

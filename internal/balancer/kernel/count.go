@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"time"
@@ -10,22 +9,13 @@ import (
 	"github.com/google/nftables/expr"
 
 	"github.com/hotcold/hotcold/internal/balancer"
-	"github.com/hotcold/hotcold/internal/clock"
 )
 
-const (
-	// patience is how long Flows waits for fresh numbers before it takes those that are there.
-	patience = 250 * time.Millisecond
-	// farewell is how long the ends of connections have to learn that the balancer ends.
-	farewell = 300 * time.Millisecond
-)
-
-func clockWait(ctx context.Context, p *Path) error { return clock.Wait(ctx, p.o.Clock, farewell) }
+// patience is how long Flows waits for fresh numbers before it takes those that are there.
+const patience = 250 * time.Millisecond
 
 // Flows is what the kernel counts now, or a moment ago if it has much to say.
 func (p *Path) Flows() balancer.Flows {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	timer := p.o.Clock.Timer(p.o.Clock.Now().Boot + patience)
 	defer timer.Stop()
 	answer := make(chan struct{})
@@ -36,7 +26,6 @@ func (p *Path) Flows() balancer.Flows {
 		case <-timer.C():
 		}
 	case <-timer.C():
-	case <-ctx.Done():
 	}
 	f := *p.flows.Load()
 	f.Rules = slices.Clone(f.Rules)

@@ -12,6 +12,8 @@ import (
 	"github.com/hotcold/hotcold/internal/clock"
 )
 
+var _ balancer.Path = (*Path)(nil)
+
 // startPath runs a path in the balancer's namespace.
 func startPath(t testing.TB, masquerade bool) *running {
 	t.Helper()

@@ -70,10 +70,8 @@ func again(m *testing.M) int {
 // The addresses of the yard. Each machine has a network with the balancer.
 var (
 	frontend4 = netip.MustParseAddr("10.1.0.1")
-	client4   = netip.MustParseAddr("10.1.0.2")
 	machine4  = []netip.Addr{netip.MustParseAddr("10.2.0.2"), netip.MustParseAddr("10.3.0.2")}
 	frontend6 = netip.MustParseAddr("fd00:1::1")
-	client6   = netip.MustParseAddr("fd00:1::2")
 	machine6  = []netip.Addr{netip.MustParseAddr("fd00:2::2"), netip.MustParseAddr("fd00:3::2")}
 )
 

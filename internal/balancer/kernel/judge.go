@@ -1,0 +1,125 @@
+package kernel
+
+import "time"
+
+// verdict is what becomes of the connections.
+type verdict struct {
+	cut, idle, again, forget []flow
+	open, old                map[uint8]int
+	empty                    []uint8 // rules that are gone, and whose last connection is over
+	next                     time.Duration
+}
+
+// judge decides, and keeps the books. What was in force before the flows were read matters for one thing: a rule that
+// was gone by then, and has none among them, will never have one again.
+func (s *sweeper) judge(before, v *view, flows []flow, now time.Duration) verdict {
+	d := verdict{open: map[uint8]int{}, old: map[uint8]int{}, next: never}
+	there, used := map[key]bool{}, map[uint8]bool{}
+	for _, f := range flows {
+		r := v.rules[ruleOf(f.mark)]
+		if r == nil || !f.cameTo(r.Rule) {
+			continue
+		}
+		k := f.key()
+		there[k], used[r.id] = true, true
+		if _, known := s.seen[k]; !known {
+			s.seen[k] = now
+		}
+		if _, alive := r.live[f.mark]; alive {
+			s.alive(&d, v, r, f)
+		} else {
+			s.dying(&d, r, f, now)
+		}
+	}
+	for k := range s.seen {
+		if !there[k] {
+			delete(s.seen, k)
+			delete(s.ending, k)
+		}
+	}
+	for _, r := range v.rules {
+		if r.IdleTimeout > 0 {
+			d.next = min(d.next, idlePeriod(r.IdleTimeout))
+		}
+		for _, until := range r.live {
+			if until > 0 {
+				d.next = min(d.next, max(0, until-now))
+			}
+		}
+		switch b := before.rules[r.id]; {
+		case !r.gone || used[r.id]:
+		case b != nil && b.gone:
+			d.empty = append(d.empty, r.id)
+		default:
+			d.next = min(d.next, repeat)
+		}
+	}
+	return d
+}
+
+// alive looks at a connection that may live: is it silent? The kernel leaves out what is less than a second.
+func (s *sweeper) alive(d *verdict, v *view, r *rule, f flow) {
+	if !f.open() && !f.opening() {
+		return
+	}
+	d.open[r.id]++
+	if f.mark != s.p.marks.of(r.id, v.now[r.Group].Epoch) && !v.now[r.Group].Nobody() {
+		d.old[r.id]++
+	}
+	if r.IdleTimeout == 0 || f.state != stateEstablished || f.left+time.Second > idleGrace(r.IdleTimeout) {
+		return
+	}
+	s.idle[r.id]++
+	d.open[r.id]--
+	if r.ResetOnIdle {
+		d.idle = append(d.idle, f)
+		d.next = min(d.next, repeat)
+	} else {
+		d.forget = append(d.forget, f)
+	}
+}
+
+// dying looks at a connection whose packets do not pass any more.
+func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration) {
+	k := f.key()
+	e, told := s.ending[k]
+	begin := func() {
+		s.ending[k] = &ending{again: now + repeat}
+		d.next = min(d.next, repeat)
+	}
+	switch {
+	case f.opening():
+		// Nothing was said on it yet. Its next SYN finds its way to the new machine.
+		d.forget = append(d.forget, f)
+	case told && e.again > 0 && now >= e.again:
+		e.again = 0
+		d.again = append(d.again, f)
+		d.next = min(d.next, linger)
+	case told && now >= e.end:
+		d.forget = append(d.forget, f)
+	case told:
+		d.next = min(d.next, e.end-now)
+		if e.again > 0 {
+			d.next = min(d.next, e.again-now)
+		}
+	case f.mark == s.p.marks.dead(r.id): // counted when it was condemned
+		begin()
+	case f.open() || f.state == stateClose && f.left+now-r.endOf(f.mark) > closeTimeout-2*time.Second:
+		// The second: an end has spoken since the cut, and its reset has closed the connection already.
+		d.cut = append(d.cut, f)
+		s.cut[r.id]++
+		begin()
+	default:
+		d.forget = append(d.forget, f) // it was over before
+	}
+}
+
+// endOf is when a mark was cut.
+func (r *rule) endOf(mark uint32) time.Duration {
+	for _, t := range r.terms {
+		if t.mark == mark {
+			return t.ended
+		}
+	}
+	return 0
+}

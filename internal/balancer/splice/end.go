@@ -6,23 +6,30 @@ import (
 	"github.com/hotcold/hotcold/internal/balancer"
 )
 
-// finish closes both sides in order: what was sent before still arrives.
+// finish closes both sides in order: what was sent before still arrives. A side for which we hold bytes that it will not
+// get sees a reset: a FIN would say that it had all.
 func (l *loop) finish(c *conn, end End) {
 	l.account(c, end)
-	_ = unix.Close(c.client.fd)
-	if c.machine.fd >= 0 {
-		_ = unix.Close(c.machine.fd)
-	}
+	closeSide(&c.client, c.down.waits())
+	closeSide(&c.machine, c.up.waits())
 	l.release(c)
+}
+
+func closeSide(s *side, lost bool) {
+	switch {
+	case s.fd < 0:
+	case lost:
+		closeWithReset(s.fd)
+	default:
+		_ = unix.Close(s.fd)
+	}
 }
 
 // reset closes both sides so that both know that something may be lost.
 func (l *loop) reset(c *conn, end End) {
 	l.account(c, end)
-	closeWithReset(c.client.fd)
-	if c.machine.fd >= 0 {
-		closeWithReset(c.machine.fd)
-	}
+	closeSide(&c.client, true)
+	closeSide(&c.machine, true)
 	l.release(c)
 }
 

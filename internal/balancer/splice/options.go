@@ -16,9 +16,11 @@ import (
 type Options struct {
 	Clock clock.Clock
 	Log   *slog.Logger
-	// Cut, where it is set, is told of each connection that was ended because of its epoch. It must not block.
+	// Cut, where it is set, is told of each connection that was ended because of its epoch. It must neither block nor call
+	// the Path.
 	Cut func(balancer.Cut)
-	// Closed, where it is set, is told of each client that was let in, once it is gone: the access log. It must not block.
+	// Closed, where it is set, is told of each client that was let in, once it is gone: the access log. It must neither
+	// block nor call the Path.
 	Closed func(Closed)
 	// Listeners are listening sockets that were inherited: of an earlier process, or of systemd. One whose name is that
 	// of a rule serves the rule; otherwise the one that is bound to the rule's frontend does. The first Apply closes those

@@ -298,3 +298,15 @@ func TestManyBusyConnectionsAreSharedAmongLoops(t *testing.T) {
 		t.Errorf("%d cuts were told of, want %d", n, many)
 	}
 }
+
+// A reader that did not get all must not be told that it has all.
+func TestWhoMissesBytesSeesAResetAndNoFIN(t *testing.T) {
+	r, nodes := hot(t, func(s *balancer.Setup) { s.Rules[0].IdleTimeout = time.Minute })
+	client, node := r.join(nodes)
+	fill(t, client)
+	r.clock.Advance(time.Minute)
+	r.until("it was idle", func() bool { return r.flows().Idle == 1 })
+	if how, _ := end(node); how != "RST" {
+		t.Errorf("the machine saw %s, want RST", how)
+	}
+}

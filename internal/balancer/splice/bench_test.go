@@ -71,7 +71,7 @@ func BenchmarkConnect(b *testing.B) {
 				}
 				// A reset leaves no port in TIME_WAIT, of which a benchmark would run out.
 				_ = c.(*net.TCPConn).SetLinger(0)
-				if _, err := c.Write(one); err == nil {
+				if _, err = c.Write(one); err == nil {
 					_, err = io.ReadFull(c, one)
 				}
 				_ = c.Close()

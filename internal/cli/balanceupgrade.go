@@ -81,8 +81,8 @@ func (r *balancing) succeed(ctx context.Context) (pid int, err error) {
 	if err := served(ctx, read); err != nil {
 		return 0, errors.Join(err, cmd.Process.Kill(), ended(cmd))
 	}
-	go func() { _ = cmd.Wait() }() // it outlives us; if it does not, nobody needs its code
-	return cmd.Process.Pid, nil
+	pid = cmd.Process.Pid
+	return pid, cmd.Process.Release() // it outlives us
 }
 
 func closeAll(files []*os.File) {

@@ -20,8 +20,11 @@ type show struct {
 	nursery *nursery
 	tell    *teller
 	watch   *watcher
-	client  *witness.Client
-	keepers [2]*keeper
+	// client writes through the balancer, as clients do. stray writes straight
+	// to the nodes, which nobody should: one that should not be there must get
+	// its chance to do damage.
+	client, stray *witness.Client
+	keepers       [2]*keeper
 	// fail ends the show with an error.
 	fail context.CancelCauseFunc
 
@@ -67,7 +70,7 @@ func run(ctx context.Context, o Options, direct director) (r Report, err error) 
 	defer fail(nil)
 	s := &show{o: o, stage: st, nursery: n, fail: fail, watch: newWatcher(o.Clock), victim: map[witness.LifeID]bool{}}
 	s.tell = newTeller(o, fail)
-	if s.client, err = s.newClient(); err != nil {
+	if err := s.newClients(); err != nil {
 		return Report{}, err
 	}
 	for i, m := range st.machines {
@@ -81,39 +84,52 @@ func run(ctx context.Context, o Options, direct director) (r Report, err error) 
 	return s.report(context.WithoutCancel(ctx))
 }
 
-// newClient writes through whichever node answers. It tries both: a node that
-// should not be there must get its chance to do damage.
-func (s *show) newClient() (*witness.Client, error) {
-	return witness.NewClient(witness.ClientOptions{
-		Name: "demo", Clock: s.o.Clock, Pace: pace,
+// newClients makes the two that write.
+func (s *show) newClients() (err error) {
+	through := []string{s.stage.front.P2P}
+	s.client, err = witness.NewClient(witness.ClientOptions{
+		Name: "demo", Clock: s.o.Clock, Pace: pace, Candidates: func(context.Context) []string { return through },
+	})
+	if err != nil {
+		return err
+	}
+	s.stray, err = witness.NewClient(witness.ClientOptions{
+		Name: "stray", Clock: s.o.Clock, Pace: strayPace, Retry: strayPace,
 		Candidates: func(context.Context) []string {
 			a, b := s.stage.machines[0].P2P, s.stage.machines[1].P2P
-			if s.watch.scene().hot() == 1 {
-				return []string{b, a}
+			if s.watch.scene().hot() == 0 {
+				return []string{b, a} // the cold one first
 			}
 			return []string{a, b}
 		},
 	})
+	return err
 }
 
 // pace is the least time between two writes: fifty a second show every gap that
-// a person could notice, and leave the disk to the lease.
-const pace = 20 * time.Millisecond
+// a person could notice, and leave the disk to the lease. strayPace is that of
+// the client that nobody should have.
+const (
+	pace      = 20 * time.Millisecond
+	strayPace = 100 * time.Millisecond
+)
 
 func (s *show) greet() {
 	t := s.tell
 	t.print(bold, "hotcold demo: one node, two machines; always one, never two")
 	t.print(plain, "Each machine is an agent of its own (hotcold run). They share a lease in a database (SQLite)")
-	t.print(plain, "and a drive (a folder). A client writes through the node that is hot, all the time.")
+	t.print(plain, "and a drive (a folder). A balancer (hotcold balance) gives them one address, and a client writes")
+	t.print(plain, "to that address, all the time. Another one tries both nodes directly, to find one that should be dead.")
 	t.print(plain, "To look for yourself, in another terminal:")
 	t.print(dim, fmt.Sprintf("  %s status -c %s", shellWord(s.o.Executable), shellWord(s.stage.machines[0].Conf)))
+	t.print(dim, fmt.Sprintf("  %s balance status -c %s", shellWord(s.o.Executable), shellWord(s.stage.front.Conf)))
 	t.print(dim, fmt.Sprintf("  tail -f %s", shellWord(s.stage.machines[0].Log)))
 	t.print(plain, "")
 }
 
 // play starts all, lets the director lead, and ends all. The order of the
-// ending: the client, then the agents with their nodes, the cold one first so
-// that it does not take over; what watches them goes last.
+// ending: the clients, then the agents with their nodes, the cold one first so
+// that it does not take over, then the balancer; what watches them goes last.
 func (s *show) play(ctx context.Context, direct director) error {
 	watching, endWatch := context.WithCancel(context.WithoutCancel(ctx))
 	var watchers sync.WaitGroup
@@ -123,7 +139,12 @@ func (s *show) play(ctx context.Context, direct director) error {
 	}
 	writing, endWriting := context.WithCancel(watching)
 	var writer sync.WaitGroup
-	writer.Go(func() { _ = s.client.Run(writing) }) // it returns why it was ended
+	for _, c := range []*witness.Client{s.client, s.stray} {
+		writer.Go(func() { _ = c.Run(writing) }) // it returns why it was ended
+	}
+	balancing, endBalance := context.WithCancel(watching)
+	var balancer sync.WaitGroup
+	balancer.Go(func() { s.balance(balancing) })
 
 	pair := newPair(watching, s.keepers)
 	err := s.raise(ctx, pair)
@@ -141,6 +162,8 @@ func (s *show) play(ctx context.Context, direct director) error {
 		s.tell.say(plain, "the demo ends: both agents are told to stop")
 	}
 	pair.end(s.coldFirst())
+	endBalance()
+	balancer.Wait()
 	s.sweep(watching)
 	endWatch()
 	watchers.Wait()
@@ -167,12 +190,13 @@ var errOver = errors.New("the demo is over")
 // same one that begins hot.
 func (s *show) raise(ctx context.Context, p *pair) error {
 	a, b := s.stage.machines[0].Name, s.stage.machines[1].Name
+	s.tell.say(plain, "the balancer is started: the pair's one address is %s", s.stage.front.P2P)
 	s.tell.say(plain, "%s: its agent is started", a)
 	p.start(0)
 	if err := s.await(ctx, a+" to be hot", func(n scene) bool { return n.hot() == 0 && n.progress.Acked > 0 }); err != nil {
 		return err
 	}
-	s.tell.say(good, "%s is hot under epoch %d, and the client writes through its node", a, s.scene().views[0].Epoch)
+	s.tell.say(good, "%s is hot under epoch %d, and the client writes through the balancer to its node", a, s.scene().views[0].Epoch)
 	s.tell.say(plain, "%s: its agent is started", b)
 	p.start(1)
 	if err := s.await(ctx, b+" to be able to take over", func(n scene) bool { return n.views[1].able() }); err != nil {

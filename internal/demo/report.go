@@ -19,8 +19,12 @@ type Report struct {
 	Faults []string `json:"faults"`
 	// Turns are the steps from each run of the node to the next.
 	Turns []Turn `json:"turns"`
-	// Writes are the client's.
+	// Writes are the clients'.
 	Writes Writes `json:"writes"`
+	// SilentSeconds is how long the client at the balancer's address was without
+	// an answer in all turns together, LongestSilentSeconds in the longest.
+	SilentSeconds        float64 `json:"silentSeconds"`
+	LongestSilentSeconds float64 `json:"longestSilentSeconds"`
 	// Runs is how many times the node ran; TwoAlive how many pairs of runs
 	// were alive at one instant, and TwoAliveSeconds for how long.
 	Runs            int     `json:"runs"`
@@ -73,7 +77,7 @@ func (s *show) report(ctx context.Context) (Report, error) {
 		return Report{}, fmt.Errorf("open the node's database: %w", err)
 	}
 	found, err := s.o.audit(ctx, witness.Evidence{
-		Records: s.stage.records, Journal: s.stage.journal, DB: db, Acked: s.client.Acked(), Clock: s.o.Clock,
+		Records: s.stage.records, Journal: s.stage.journal, DB: db, Acked: append(s.client.Acked(), s.stray.Acked()...), Clock: s.o.Clock,
 	})
 	if err = errors.Join(err, db.Close()); err != nil {
 		return Report{}, err
@@ -131,6 +135,8 @@ func conclude(found witness.Report, all []turn, failed []string, began time.Dura
 				t.to.Instance, t.to.Epoch, t.what, seconds(max(t.silent, t.dark)), seconds(t.bound)))
 		}
 		r.Turns = append(r.Turns, line)
+		r.SilentSeconds = rounded(span(r.SilentSeconds + line.SilentSeconds))
+		r.LongestSilentSeconds = max(r.LongestSilentSeconds, line.SilentSeconds)
 	}
 	if found.Acked == 0 {
 		r.Faults = append(r.Faults, "not one write was acknowledged")
@@ -162,8 +168,8 @@ func (r Report) table() string {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", t.After, way, t.Epoch, silent, seconds(span(t.DarkSeconds)), bound)
 	}
 	w.Flush() // into memory: it cannot fail
-	fmt.Fprintf(&b, "\nNO ANSWER: from the last acknowledged write to the next, as the client saw it.\n"+
-		"NO NODE: from the end of one node to the start of the next. BOUND: %s for the\ntakeover itself, and the node's own start.\n", atMost(span(r.TakeoverSeconds)))
+	fmt.Fprintf(&b, "\nNO ANSWER: from the last acknowledged write to the next, as the client at the\nbalancer's address saw it: %s in all.\n"+
+		"NO NODE: from the end of one node to the start of the next. BOUND: %s for the\ntakeover itself, and the node's own start.\n", seconds(span(r.SilentSeconds)), atMost(span(r.TakeoverSeconds)))
 	if slices.ContainsFunc(r.Turns, func(t Turn) bool { return t.After == unasked || t.NoBound == tooSlow }) {
 		fmt.Fprint(&b, "The disk of this machine was too busy to answer in time, which is what a bound counts\non and a renewal needs: --wait 3s is calmer.\n")
 	}

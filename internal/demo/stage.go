@@ -15,14 +15,24 @@ import (
 	"time"
 )
 
-// machine is one of the two: a folder and four ports.
+// machine is one of the two: a folder, an address and four ports.
 type machine struct {
 	Name string
 	// Dir is its folder, Conf the configuration of its agent, Log what agent
 	// and node say.
 	Dir, Conf, Log string
-	// Listen is where the agent answers; P2P, RPC and Web are the node's.
+	// Listen is where the agent answers; P2P, RPC and Web are the node's, at the
+	// machine's own address.
 	Listen, P2P, RPC, Web string
+	// Address is the machine's, one of loopback's many.
+	Address string
+}
+
+// front is the balancer: a folder, and the one address of the pair.
+type front struct {
+	Dir, Conf, Log string
+	// P2P, RPC and Web are where clients come in, Page is what it tells.
+	P2P, RPC, Web, Page string
 }
 
 // stage is all that lies on the disk.
@@ -37,6 +47,7 @@ type stage struct {
 	records string
 
 	machines [2]*machine
+	front    *front
 }
 
 // build makes the folder and all that is in it.
@@ -80,30 +91,44 @@ func (s *stage) makeDir(temp string) (err error) {
 }
 
 func (s *stage) furnish(ctx context.Context, o Options) error {
-	ports, err := freePorts(ctx, 8)
+	// As in the guide, the balancer and both machines have the same ports, each
+	// at an address of its own.
+	shared, err := freePorts(ctx, 3, pairAddress, addressA, addressB)
+	if err != nil {
+		return err
+	}
+	own, err := freePorts(ctx, 3, pairAddress)
 	if err != nil {
 		return err
 	}
 	if err := os.Mkdir(s.drive, 0o755); err != nil {
 		return err
 	}
-	for i, name := range []string{"machine-a", "machine-b"} {
-		m := &machine{Name: name, Dir: s.path(name), Listen: ports[4*i], P2P: ports[4*i+1], RPC: ports[4*i+2], Web: ports[4*i+3]}
+	at := func(address string) (p2p, rpc, web string) {
+		return net.JoinHostPort(address, shared[0]), net.JoinHostPort(address, shared[1]), net.JoinHostPort(address, shared[2])
+	}
+	for i, address := range []string{addressA, addressB} {
+		m := &machine{Name: machineNames()[i], Dir: s.path(machineNames()[i]), Address: address, Listen: net.JoinHostPort(pairAddress, own[i])}
+		m.P2P, m.RPC, m.Web = at(address)
 		m.Conf, m.Log = filepath.Join(m.Dir, "hotcold.conf"), filepath.Join(m.Dir, "agent.log")
-		if err := os.Mkdir(m.Dir, 0o755); err != nil {
-			return err
-		}
-		text, err := s.conf(m, o)
-		if err == nil {
-			err = os.WriteFile(m.Conf, text, 0o644)
-		}
-		if err != nil {
-			return fmt.Errorf("write the configuration of %s: %w", name, err)
-		}
 		s.machines[i] = m
+	}
+	f := &front{Dir: s.path("balancer"), Page: net.JoinHostPort(pairAddress, own[2])}
+	f.P2P, f.RPC, f.Web = at(pairAddress)
+	f.Conf, f.Log = filepath.Join(f.Dir, "hotcold.conf"), filepath.Join(f.Dir, "balancer.log")
+	s.front = f
+	for _, m := range s.machines {
+		if err := s.write(m.Conf, confText, map[string]any{"M": m}, o); err != nil {
+			return fmt.Errorf("write the configuration of %s: %w", m.Name, err)
+		}
+	}
+	if err := s.write(f.Conf, frontText, map[string]any{"F": f, "A": s.machines[0], "B": s.machines[1]}, o); err != nil {
+		return fmt.Errorf("write the configuration of the balancer: %w", err)
 	}
 	return nil
 }
+
+func machineNames() [2]string { return [2]string{"machine-a", "machine-b"} }
 
 // remove takes the folder away, unless it is to stay.
 func (s *stage) remove() error {
@@ -154,22 +179,61 @@ hotcold {
 }
 `
 
-func (s *stage) conf(m *machine, o Options) ([]byte, error) {
+// frontText is what the balancer needs to be told. Rules and probes of a Corda
+// node would be made of its node.conf.
+const frontText = `# The balancer of hotcold demo: one address for both machines.
+hotcold {
+  name = demo
+  runtimeDir = {{q .RunDir}}
+  log.format = text
+  machines {
+    {{.A.Name}} { address = {{.A.Address}}, agent = {{q .A.Listen}} }
+    {{.B.Name}} { address = {{.B.Address}}, agent = {{q .B.Listen}} }
+  }
+  balancer {
+    rules {
+      p2p { frontend = {{host .F.P2P}}, port = {{port .F.P2P}} }
+      rpc { frontend = {{host .F.RPC}}, port = {{port .F.RPC}} }
+      web { frontend = {{host .F.Web}}, port = {{port .F.Web}} }
+    }
+    dataPath = splice   # the kernel does not send on what came to loopback
+    listen.address = {{q .F.Page}}
+  }
+}
+`
+
+// write makes a folder with a configuration in it.
+func (s *stage) write(file, text string, values map[string]any, o Options) error {
 	quote := func(text string) (string, error) {
 		b, err := json.Marshal(text) // a string of JSON is one of HOCON
 		return string(b), err
 	}
-	t, err := template.New("conf").Funcs(template.FuncMap{"q": quote}).Parse(confText)
+	part := func(i int) func(string) (string, error) {
+		return func(address string) (string, error) {
+			host, port, err := net.SplitHostPort(address)
+			return []string{host, port}[i], err
+		}
+	}
+	t, err := template.New("conf").Funcs(template.FuncMap{"q": quote, "host": part(0), "port": part(1)}).Parse(text)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	dir := filepath.Dir(file)
+	for name, value := range map[string]any{
+		"Update": millis(o.Update), "Wait": millis(o.Wait), "LeaseURL": "sqlite:" + s.lease,
+		"Drive": s.drive, "RunDir": filepath.Join(dir, "run"), "Program": o.Executable,
+		"Journal": s.journal, "Records": s.records, "NodeDB": sqliteDSN(s.nodeDB),
+	} {
+		values[name] = value
 	}
 	var b bytes.Buffer
-	err = t.Execute(&b, map[string]any{
-		"M": m, "Update": millis(o.Update), "Wait": millis(o.Wait), "LeaseURL": "sqlite:" + s.lease,
-		"Drive": s.drive, "RunDir": filepath.Join(m.Dir, "run"), "Program": o.Executable,
-		"Journal": s.journal, "Records": s.records, "NodeDB": sqliteDSN(s.nodeDB),
-	})
-	return b.Bytes(), err
+	if err := t.Execute(&b, values); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
 func millis(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }
@@ -184,29 +248,42 @@ func sqliteDSN(path string) string {
 // connection of the client could take the port of a node that is just down, or
 // even connect to itself.
 const (
-	firstPort   = 20000
-	portSpan    = 12000
-	portsTries  = 200
-	loopbackAny = "127.0.0.1"
+	firstPort  = 20000
+	portSpan   = 12000
+	portsTries = 200
 )
 
-// freePorts finds addresses on loopback on which nobody listens.
-func freePorts(ctx context.Context, n int) ([]string, error) {
+// The addresses of the pair and of its machines: on Linux all of 127.0.0.0/8 is
+// this machine.
+const (
+	pairAddress = "127.0.0.1"
+	addressA    = "127.0.0.2"
+	addressB    = "127.0.0.3"
+)
+
+// freePorts finds ports at which nobody listens, on none of the addresses.
+func freePorts(ctx context.Context, n int, addresses ...string) ([]string, error) {
 	var found []string
 	var last error
 	for range portsTries {
-		address := net.JoinHostPort(loopbackAny, fmt.Sprint(firstPort+rand.IntN(portSpan)))
-		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-		if err != nil {
-			last = err
+		port := fmt.Sprint(firstPort + rand.IntN(portSpan))
+		free := true
+		for _, address := range addresses {
+			l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(address, port))
+			if err != nil {
+				free, last = false, err
+				break
+			}
+			defer l.Close() // held until all are found, so that none is found twice
+		}
+		if !free {
 			continue
 		}
-		defer l.Close() // held until all are found, so that none is found twice
-		if found = append(found, address); len(found) == n {
+		if found = append(found, port); len(found) == n {
 			return found, nil
 		}
 	}
-	return nil, fmt.Errorf("find %d free ports on %s: %w", n, loopbackAny, last)
+	return nil, fmt.Errorf("find %d free ports on %v: %w", n, addresses, last)
 }
 
 // lastWords returns what an agent said last, for a person.

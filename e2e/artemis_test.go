@@ -25,7 +25,9 @@ type artemisPair struct {
 	*pair
 	db      *testserver.PostgresServer
 	brokers map[*machine]*testserver.ArtemisInstance
-	mail    *mail
+	// front is the pair's one address, through which all mail is sent.
+	front *front
+	mail  *mail
 }
 
 // brokerOwner knows a broker by the instance in its command line.
@@ -38,25 +40,21 @@ func brokerOwner(root string, argv []string) string {
 	return ""
 }
 
-// newArtemisPair makes the machines, and a client that sends as soon as one of
-// them is hot. It starts no agent.
+// newArtemisPair makes the machines, a balancer before them, and a client that
+// sends to its address all the time. It starts no agent.
 func newArtemisPair(t *testing.T, more string) *artemisPair {
 	t.Helper()
 	home := testserver.Artemis(t)
 	p := &artemisPair{db: testserver.Postgres(t), pair: newPair(t, brokerOwner), brokers: map[*machine]*testserver.ArtemisInstance{}}
 	share := filepath.Join(p.root, "share")
-	for _, m := range p.machines() {
-		broker := home.CreateInstance(t, m.dir, testserver.InstanceOptions{AMQPPort: testserver.FreePort(t), Data: filepath.Join(share, "data")})
+	port := testserver.FreePort(t)
+	for i, m := range p.machines() {
+		broker := home.CreateInstance(t, m.dir, testserver.InstanceOptions{Host: machineAddress(i), AMQPPort: port, Data: filepath.Join(share, "data")})
 		p.brokers[m] = broker
 		m.configure(artemisConfig(broker, p.db.DSN(), share) + more)
 	}
-	p.mail = startMail(t, func() (string, bool) {
-		hot := p.hot()
-		if hot == nil {
-			return "", false
-		}
-		return p.brokers[hot].Addr(), true
-	})
+	p.front = startBalancer(t, p.pair, "orders broker", port)
+	p.mail = startMail(t, p.front.addr)
 	return p
 }
 
@@ -215,7 +213,8 @@ func (p *artemisPair) tookOver(m *machine, harmed, bound time.Duration) {
 		p.t.Errorf("the broker of %s was started %v after the harm; status said %v at the worst", m.name, started, bound)
 	}
 	p.serves(m)
-	p.t.Logf("started after %v of at most %v, hot after %v", started.Round(time.Millisecond), bound.Round(time.Millisecond), (now() - harmed).Round(time.Millisecond))
+	p.mail.awaitMore(p.t, 1)
+	p.t.Logf("started after %v of at most %v, hot after %v, mail is sent again", started.Round(time.Millisecond), bound.Round(time.Millisecond), (now() - harmed).Round(time.Millisecond))
 	p.mail.drain(p.t, p.brokers[m].Addr())
 }
 

@@ -24,10 +24,10 @@ const (
 	drainLimit = 60 * time.Second
 )
 
-// mail is a client that sends durable messages to whichever broker is hot, all
-// the time, and remembers which were acknowledged.
+// mail is a client that sends durable messages to one address, all the time, and
+// remembers which were acknowledged.
 type mail struct {
-	hot func() (addr string, ok bool)
+	addr string
 
 	mu       sync.Mutex
 	acked    map[string]bool
@@ -37,8 +37,8 @@ type mail struct {
 }
 
 // startMail starts the client, which ends with the test.
-func startMail(t testing.TB, hot func() (addr string, ok bool)) *mail {
-	m := &mail{hot: hot, acked: map[string]bool{}, received: map[string]bool{}}
+func startMail(t testing.TB, addr string) *mail {
+	m := &mail{addr: addr, acked: map[string]bool{}, received: map[string]bool{}}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	over := make(chan struct{})
 	go func() {
@@ -54,12 +54,10 @@ func startMail(t testing.TB, hot func() (addr string, ok bool)) *mail {
 
 func (m *mail) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		if addr, ok := m.hot(); ok {
-			err := m.feed(ctx, addr)
-			m.mu.Lock()
-			m.lastErr = err
-			m.mu.Unlock()
-		}
+		err := m.feed(ctx, m.addr)
+		m.mu.Lock()
+		m.lastErr = err
+		m.mu.Unlock()
 		_ = clock.Wait(ctx, clock.System(), lookPause) // the loop looks at ctx
 	}
 }

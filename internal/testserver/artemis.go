@@ -5,10 +5,12 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"text/template"
@@ -42,24 +44,33 @@ func Artemis(t testing.TB) *ArtemisHome {
 
 // InstanceOptions describe one broker.
 type InstanceOptions struct {
-	// AMQPPort is the port on 127.0.0.1 on which the broker serves AMQP 1.0.
+	// AMQPPort is the port on which the broker serves AMQP 1.0, and Host the
+	// address of loopback; empty means 127.0.0.1.
 	AMQPPort int
+	Host     string
 	// Data is the directory that the instance's data/ is linked to: journal,
 	// bindings, pages, large messages. Two instances with the same Data are a hot
 	// and a cold broker. Empty means a directory of the instance's own.
 	Data string
 }
 
+func (o InstanceOptions) amqp() string {
+	if o.Host == "" {
+		return loopback(o.AMQPPort)
+	}
+	return net.JoinHostPort(o.Host, strconv.Itoa(o.AMQPPort))
+}
+
 // ArtemisInstance is the settings of one broker and where it keeps its data.
 type ArtemisInstance struct {
 	home *ArtemisHome
 	dir  string
-	port int
+	addr string
 }
 
 // artemisValues is what the templates know.
 type artemisValues struct {
-	AMQPPort  int
+	AMQP      string // host:port
 	BrokerURI string
 }
 
@@ -71,7 +82,7 @@ func (h *ArtemisHome) CreateInstance(t testing.TB, dir string, o InstanceOptions
 	if err := h.createInstance(dir, o); err != nil {
 		t.Fatalf("create the Artemis instance %s: %v", dir, err)
 	}
-	return &ArtemisInstance{home: h, dir: dir, port: o.AMQPPort}
+	return &ArtemisInstance{home: h, dir: dir, addr: o.amqp()}
 }
 
 // Dir returns the instance's directory. Its data/ is the directory, or the link,
@@ -79,7 +90,7 @@ func (h *ArtemisHome) CreateInstance(t testing.TB, dir string, o InstanceOptions
 func (i *ArtemisInstance) Dir() string { return i.dir }
 
 // Addr returns the broker's AMQP address as host:port.
-func (i *ArtemisInstance) Addr() string { return loopback(i.port) }
+func (i *ArtemisInstance) Addr() string { return i.addr }
 
 // Command says how to run the broker in the foreground: one process, which logs to
 // its standard output and ends in good order on SIGTERM.
@@ -126,7 +137,7 @@ func (h *ArtemisHome) createInstance(dir string, o InstanceOptions) error {
 		return err
 	}
 	uri := url.URL{Scheme: "file", Path: filepath.Join(etc, "broker.xml")}
-	return writeTemplates(etc, artemisValues{AMQPPort: o.AMQPPort, BrokerURI: uri.String()})
+	return writeTemplates(etc, artemisValues{AMQP: o.amqp(), BrokerURI: uri.String()})
 }
 
 // writeTemplates fills every file of artemisFiles into dir.

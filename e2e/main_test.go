@@ -16,6 +16,9 @@ func TestMain(m *testing.M) {
 	if dsn := os.Getenv(writerVar); dsn != "" { // agents start this very program as their node
 		os.Exit(writer(dsn))
 	}
+	if addr := os.Getenv(greeterVar); addr != "" {
+		os.Exit(greeter(addr))
+	}
 	code := testserver.Main(m)
 	if err := program.remove(); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)

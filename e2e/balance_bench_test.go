@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hotcold/hotcold/internal/testserver"
+)
+
+// greeterVar makes this test binary a node that listens at the address it names, and tells whoever connects when it
+// was started and since when it listens.
+const greeterVar = "HOTCOLD_E2E_GREETER"
+
+func greeter(addr string) int {
+	started := now()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	listening := now()
+	fmt.Println("listening")
+	var conns []net.Conn // they stay until the node is killed
+	for {
+		c, err := l.Accept()
+		if err == nil {
+			_, err = fmt.Fprintln(c, int64(started), int64(listening))
+		}
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		conns = append(conns, c)
+	}
+}
+
+// greeterNode knows a greeter by its second word, which it does not need.
+func greeterNode(root string, argv []string) string {
+	if len(argv) < 2 {
+		return ""
+	}
+	return sleeperNode(root, argv[1:])
+}
+
+// All processes of the hot machine are killed at once. A client who was connected comes back through the balancer, and
+// waits there. Measured are the takeover, which the lease's wait decides; what the balancer adds, from when the next
+// node listens until the client has its first byte; and how long the client did not know that it was cut. Aim for what
+// the balancer adds: 50 ms.
+func BenchmarkTakeoverThroughTheBalancer(b *testing.B) {
+	const samples = 15
+	dsn := database(b)
+	p := newPair(b, greeterNode)
+	port := testserver.FreePort(b)
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i, m := range p.machines() {
+		m.configure(fmt.Sprintf(`  name = "greeters"
+  database.url = %q
+  node {
+    command = [%q, %q], env { %s = "%s:%d" }
+    ready.log = "^listening", restart.attempts = 0, failover.budget = 1000
+  }
+%s`, dsn, self, m.program(), greeterVar, machineAddress(i), port, fast))
+	}
+	f := startBalancer(b, p, "greeters", port)
+	p.startBoth()
+	var cut, takeover, added, whole []time.Duration
+	for b.Loop() {
+		for range samples {
+			pause(b, 2*fastWait+100*time.Millisecond)
+			hot, _ := p.settle()
+			client, _, _ := greeted(b, f.addr)
+			at := hot.crash()
+			ended(b, client)
+			cut = append(cut, now()-at)
+			_, started, listening := greeted(b, f.addr)
+			first := now()
+			if started < at {
+				b.Fatalf("greeted by the node that was killed")
+			}
+			takeover, added, whole = append(takeover, started-at), append(added, first-listening), append(whole, first-at)
+			hot.start()
+		}
+	}
+	reportSpans(b, "cut", cut)
+	reportSpans(b, "takeover", takeover)
+	reportSpans(b, "added", added)
+	reportSpans(b, "whole", whole)
+}
+
+// greeted connects and waits for the greeting: when the node was started, and since when it listens.
+func greeted(b *testing.B, addr string) (c net.Conn, started, listening time.Duration) {
+	b.Helper()
+	c, err := net.DialTimeout("tcp", addr, settleLimit)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = c.Close() })
+	if err := c.SetReadDeadline(time.Now().Add(settleLimit)); err != nil {
+		b.Fatal(err)
+	}
+	line := make([]byte, 64)
+	n, err := c.Read(line)
+	if err != nil {
+		b.Fatalf("wait for a greeting: %v", err)
+	}
+	if _, err := fmt.Sscan(strings.TrimSpace(string(line[:n])), (*int64)(&started), (*int64)(&listening)); err != nil {
+		b.Fatalf("a greeting says %q: %v", line[:n], err)
+	}
+	return c, started, listening
+}
+
+// ended waits until a connection is over.
+func ended(b *testing.B, c net.Conn) {
+	b.Helper()
+	if n, err := c.Read(make([]byte, 1)); err == nil {
+		b.Fatalf("%d bytes came from nowhere", n)
+	}
+}

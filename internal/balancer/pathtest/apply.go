@@ -50,6 +50,7 @@ func applyEnds(s *stage) {
 func applyFails(s *stage) {
 	s.steer(1)
 	c := s.visit(s.rule(0), 1)
+	s.serve(s.a, s.rule(3).BackendPort, echo) // so that the rule would be seen if it were there
 	for name, change := range map[string]func(*balancer.Setup){
 		"two rules of one name": func(setup *balancer.Setup) { setup.Rules[2].Name = setup.Rules[1].Name },
 		"two rules of one port": func(setup *balancer.Setup) { setup.Rules[2].Frontend = setup.Rules[1].Frontend },
@@ -76,6 +77,7 @@ func applyFails(s *stage) {
 func applyTaken(s *stage) {
 	s.steer(1)
 	c := s.visit(s.rule(0), 1)
+	s.serve(s.a, s.rule(3).BackendPort, echo)
 	more, taken := s.rule(3), s.rule(4)
 	l, err := s.yard.Balancer.Listen(context.Background(), taken.Frontend.Addr(), taken.Frontend.Port())
 	if err != nil {
@@ -97,7 +99,6 @@ func applyTaken(s *stage) {
 		s.Fatal(err)
 	}
 	s.serve(s.a, taken.BackendPort, echo)
-	s.serve(s.a, more.BackendPort, echo)
 	s.apply(setup)
 	s.visit(taken, 1)
 	s.visit(more, 1)

@@ -163,20 +163,7 @@ func counters(s *stage) {
 	s.mustAsk(over, text)
 	greeted := uint64(len(over.greeting) + 1)
 	_ = over.Close()
-	want := func(what string, holds func(balancer.RuleFlows) bool) {
-		s.Helper()
-		s.eventually(what, func() error {
-			f := s.path.Flows().Rules
-			if len(f) != 3 || f[0].Rule != "p2p" {
-				return fmt.Errorf("rules are %+v", f)
-			}
-			if !holds(f[0]) {
-				return fmt.Errorf("%+v", f[0])
-			}
-			return nil
-		})
-	}
-	want("two were accepted and one has ended, with all their bytes", func(f balancer.RuleFlows) bool {
+	s.awaitFlows("p2p", "two were accepted and one has ended, with all their bytes", func(f balancer.RuleFlows) bool {
 		in, out := uint64(len(text)+1), 2*greeted+uint64(len(text)+1)
 		exact := f.BytesIn == in && f.BytesOut == out
 		if s.fix.Lacks[CountsPayload] != "" {
@@ -186,14 +173,12 @@ func counters(s *stage) {
 	})
 	if s.fix.Lacks[Drain] == "" {
 		s.steerTo(s.target(2), balancer.Old{Drain: parkTime})
-		want("one is old", func(f balancer.RuleFlows) bool { return f.Open == 1 && f.Old == 1 })
+		s.awaitFlows("p2p", "one is old", func(f balancer.RuleFlows) bool { return f.Open == 1 && f.Old == 1 })
 	}
 	s.steer(3)
 	_ = cut.finish(s.fix.patience())
-	want("one was cut", func(f balancer.RuleFlows) bool { return f.Cut == 1 && f.Open == 0 && f.Old == 0 && f.Ended == 1 })
-	if other := s.path.Flows().Rules[1]; other.Accepted != 0 {
-		s.Errorf("the other rule has counted: %+v", other)
-	}
+	s.awaitFlows("p2p", "one was cut", func(f balancer.RuleFlows) bool { return f.Cut == 1 && f.Open == 0 && f.Old == 0 && f.Ended == 1 })
+	s.awaitFlows("rpc", "the other rule has counted nothing", func(f balancer.RuleFlows) bool { return f == balancer.RuleFlows{Rule: "rpc"} })
 }
 
 // runEnds ends Run with connections of all kinds there.

@@ -295,11 +295,6 @@ func proxyMalformed(s *stage) {
 		s.Errorf("the machine was reached %d times", n)
 	}
 	if s.fix.Lacks[Counts] == "" {
-		s.eventually("they are counted", func() error {
-			if n := s.path.Flows().Rules[0].Malformed; n != uint64(len(malformed)) {
-				return fmt.Errorf("%d malformed, want %d", n, len(malformed))
-			}
-			return nil
-		})
+		s.awaitFlows("p2p", "they are counted as malformed", func(f balancer.RuleFlows) bool { return f.Malformed == uint64(len(malformed)) })
 	}
 }

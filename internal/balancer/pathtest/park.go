@@ -218,12 +218,7 @@ func parkExpires(s *stage) {
 		s.Errorf("turned away after %v, want %v", took, limit)
 	}
 	s.awaitParked(0)
-	s.eventually("it is counted", func() error {
-		if n := s.path.Flows().Rules[0].Expired; n != 1 {
-			return fmt.Errorf("%d expired, want 1", n)
-		}
-		return nil
-	})
+	s.awaitFlows("p2p", "it is counted as expired", func(f balancer.RuleFlows) bool { return f.Expired == 1 })
 }
 
 func parkLeft(s *stage) {

@@ -217,6 +217,20 @@ func (s *stage) steerTo(t balancer.Target, old balancer.Old) {
 
 func (s *stage) nobody() { s.Helper(); s.steerTo(balancer.Target{}, balancer.Old{}) }
 
+// awaitFlows waits until what is counted for a rule is as it has to be.
+func (s *stage) awaitFlows(rule, what string, holds func(balancer.RuleFlows) bool) {
+	s.Helper()
+	s.eventually(what, func() error {
+		all := s.path.Flows().Rules
+		for _, f := range all {
+			if f.Rule == rule && holds(f) {
+				return nil
+			}
+		}
+		return fmt.Errorf("%+v", all)
+	})
+}
+
 // client is one connection through the path.
 type client struct {
 	*net.TCPConn

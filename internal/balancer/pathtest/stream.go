@@ -292,12 +292,7 @@ func idleEnds(s *stage) {
 	s.mustAsk(c, "a last word")
 	began := elapsed()
 	if s.fix.Lacks[Counts] == "" {
-		s.eventually("it is ended as idle", func() error {
-			if f := s.path.Flows().Rules[0]; f.Idle != 1 || f.Open != 0 {
-				return fmt.Errorf("%+v", f)
-			}
-			return nil
-		})
+		s.awaitFlows("p2p", "it is ended as idle", func(f balancer.RuleFlows) bool { return f.Idle == 1 && f.Open == 0 })
 	} else if err := c.finish(s.fix.patience()); errors.Is(err, errAlive) {
 		s.Fatal(err)
 	}

@@ -178,7 +178,12 @@ func askBalancer(ctx context.Context, socket string) (v status.BalanceView, text
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+			short, done, err := reachable(socket)
+			if err != nil {
+				return nil, err
+			}
+			defer done()
+			return (&net.Dialer{}).DialContext(ctx, "unix", short)
 		},
 	}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://balance/state", nil)

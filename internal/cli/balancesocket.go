@@ -110,14 +110,24 @@ type control struct {
 // socketPathBytes is how long the path of a socket may be (unix(7)).
 const socketPathBytes = 107
 
+// reachable gives a path of a socket that is short enough, and what to do when it has been used. A long one is reached
+// through a descriptor of its directory.
+func reachable(socket string) (path string, done func(), err error) {
+	if len(socket) <= socketPathBytes {
+		return socket, func() {}, nil
+	}
+	dir, err := unix.Open(filepath.Dir(socket), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", nil, &os.PathError{Op: "open", Path: filepath.Dir(socket), Err: err}
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir, filepath.Base(socket)), func() { _ = unix.Close(dir) }, nil
+}
+
 // listenControl opens the socket, and refuses where another balancer of this configuration has it.
 func (r *balancing) listenControl(ctx context.Context, c *config.Config, in inherited) (*control, error) {
 	path := controlPath(c)
 	// Under a name of its own, and then renamed over the former: at any time there is one that answers.
 	own := path + "." + strconv.Itoa(os.Getpid())
-	if len(own) > socketPathBytes {
-		return nil, &failure{code: exitConfig, err: fmt.Errorf("the path of the balancer's socket is too long: %s", own), hint: "set hotcold.runtimeDir to a shorter one"}
-	}
 	if in.from != "another process" {
 		if v, _, err := askBalancer(ctx, path); err == nil {
 			return nil, &failure{code: exitTwin, err: fmt.Errorf("another balancer of this configuration runs here, process %d", v.PID),
@@ -128,7 +138,12 @@ func (r *balancing) listenControl(ctx context.Context, c *config.Config, in inhe
 		return nil, fmt.Errorf("make the runtime directory: %w", err)
 	}
 	_ = os.Remove(own) // of a process with our number, long ago
-	l, err := net.Listen("unix", own)
+	short, done, err := reachable(own)
+	if err != nil {
+		return nil, fmt.Errorf("open the balancer's socket: %w", err)
+	}
+	defer done()
+	l, err := net.Listen("unix", short)
 	if err != nil {
 		return nil, fmt.Errorf("open the balancer's socket: %w", err)
 	}

@@ -188,7 +188,7 @@ func TestAFolderThatIsNotEmptyIsLeftAlone(t *testing.T) {
 func TestAnAgentThatDoesNotStartIsSaidWithItsLastWords(t *testing.T) {
 	var out bytes.Buffer
 	o := options(t, filepath.Join(t.TempDir(), "agent"), &out)
-	if err := os.WriteFile(o.Executable, []byte("#!/bin/sh\necho no such luck >&2\nexit 3\n"), 0o700); err != nil {
+	if err := os.WriteFile(o.Executable, []byte("#!/bin/sh\n[ \"$1\" = run ] || exec sleep 1000\necho no such luck >&2\nexit 3\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Run(bounded(t), o)

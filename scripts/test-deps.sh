@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Brings what the tests need: a C compiler (for the race detector), PostgreSQL, MariaDB,
 # etcd, the OpenSSH server, Java, HAProxy, nginx, iproute2, the ActiveMQ Artemis broker, the
-# reference implementation of HOCON and the JDBC drivers.
+# reference implementation of HOCON, the JDBC drivers, and network drives with two user-mode
+# Linux machines to mount them.
 # Quick when all is there; safe to run again and from several places at once.
 #
 # On Debian and Ubuntu, as root or with sudo that asks nothing, it installs the
@@ -10,6 +11,8 @@
 # this checkout.
 #
 #   HOTCOLD_CACHE   folder for these (default: .cache in the checkout)
+#   HOTCOLD_DRIVES  off: leave the network drives out; their tests are skipped (some
+#                   300 MB of packages, and root is needed to mount)
 #
 # Exit code: 0 when all is there, 1 when something is missing.
 set -euo pipefail
@@ -60,6 +63,14 @@ has_etcd() { has etcd && has etcdctl; }
 has_program() { has "$1" || [[ -x /usr/sbin/$1 ]]; }
 
 has_nginx() { has_program nginx && { [[ -e /usr/lib/nginx/modules/ngx_stream_module.so ]] || nginx -V 2>&1 | grep -q -- '--with-stream\( \|$\)'; }; }
+# The tests of e2e/drive name what they miss; these are one program of each package.
+has_drives() {
+	[[ ${HOTCOLD_DRIVES:-} == off ]] && return
+	local program
+	for program in linux.uml ganesha.nfsd mount.nfs4 smbd mount.cifs sshfs sshd ssh-keygen ip modprobe nsenter; do
+		has_program "$program" || [[ -x /sbin/$program ]] || return 1
+	done
+}
 
 has_compiler() { has gcc || has cc || has clang; }
 
@@ -131,6 +142,7 @@ need_packages() {
 	has_program haproxy || { needed+=(haproxy) && names+=("HAProxy (haproxy)"); }
 	has_nginx || { needed+=(nginx-light libnginx-mod-stream) && names+=("nginx with its module stream (nginx), for the benchmark of balancers"); }
 	has_program ip || { needed+=(iproute2) && names+=("iproute2 (ip)"); }
+	has_drives || { needed+=(user-mode-linux kmod iproute2 util-linux nfs-ganesha nfs-ganesha-vfs nfs-common samba cifs-utils sshfs openssh-server openssh-client) && names+=("network drives (linux.uml, ganesha.nfsd, smbd, sshfs), or HOTCOLD_DRIVES=off"); }
 	# The compiler too: the tests ask the reference implementation by a source file.
 	{ has java && has javac; } || { needed+=(java) && names+=("Java 17 or newer (java, javac)"); }
 	{ has_artemis && has_hocon && has_jdbc; } || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker, the reference implementation of HOCON and the JDBC drivers"); }
@@ -141,7 +153,7 @@ need_packages() {
 	fi
 	as_root apt-get -q -o Acquire::Retries=5 update >&2 || say "apt-get update did not succeed, trying with what is known"
 	[[ " ${needed[*]} " == *" postgresql "* ]] && refuse_main_cluster
-	if [[ " ${needed[*]} " =~ \ (mariadb-server|etcd-server|openssh-server|haproxy|nginx-light)\  ]]; then
+	if [[ " ${needed[*]} " =~ \ (mariadb-server|etcd-server|openssh-server|haproxy|nginx-light|samba)\  ]]; then
 		trap allow_services EXIT
 		refuse_services
 	fi
@@ -156,6 +168,11 @@ need_packages() {
 		[[ " ${needed[*]} " =~ \ ${service/%ssh/openssh}(-server|-light|\ ) ]] || continue
 		has systemctl && as_root systemctl disable "$service" >/dev/null 2>&1
 	done
+	if [[ " ${needed[*]} " == *" samba "* ]]; then
+		for service in smbd nmbd samba-ad-dc nfs-ganesha rpcbind ssh; do
+			has systemctl && ! systemctl is-active --quiet "$service" && as_root systemctl disable "$service" >/dev/null 2>&1
+		done
+	fi
 	return 0
 }
 

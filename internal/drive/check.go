@@ -308,7 +308,7 @@ func checkLock(ctx context.Context, o CheckOptions) []Finding {
 	case alive && held:
 		return []Finding{finding(OK, "locks", "seen", "", "the lock of %s at epoch %d is seen here", first.Instance, first.Epoch)}
 	case alive:
-		return []Finding{finding(Fault, "locks", "unseen", "mount it with locks: no nobrl, nolock or local_lock on either machine", "%s is hot and stamps the drive, and its lock is not seen here", first.Instance)}
+		return []Finding{finding(Fault, "locks", "unseen", "mount it with locks (no nobrl, nolock or local_lock on either machine), and give the machines different host names: to an NFS server one name is one client", "%s is hot and stamps the drive, and its lock is not seen here", first.Instance)}
 	case held:
 		return []Finding{finding(Warning, "locks", "orphaned", "nothing, if that machine just died: the server gives it up later", "a lock is held, and %s, the last one that was hot, stamps the drive no more", first.Instance)}
 	}

@@ -1,0 +1,210 @@
+package drive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hotcold/hotcold/internal/clock"
+)
+
+const (
+	bootLimit    = 60 * time.Second
+	commandLimit = 60 * time.Second
+)
+
+// guest is a machine: a kernel of its own, with the files of this one read-only under it.
+type guest struct {
+	l    *lab
+	n    int
+	name string
+	ctl  string // a directory that both sides see
+	boot int    // which boot this is
+	asks int
+}
+
+// guestInit is the guest's first process: it makes the places in which a machine
+// writes, gives the guest its network, and runs what is left in ctl.
+const guestInit = `#!/bin/sh
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+echo machine-%[5]d > /proc/sys/kernel/hostname # two machines of one name are one client to an NFS server
+mount -t tmpfs run /run
+mkdir /run/etc /run/ctl
+cp -a /etc/. /run/etc/
+mount --bind /run/etc /etc
+mount -t hostfs none /run/ctl -o %[1]s
+for d in /mnt /opt /var/lib/nfs /dev/shm; do mount -t tmpfs tmp $d; done
+mount --bind /usr/lib/uml/modules /lib/modules
+echo '# this machine has no disk of its own' > /etc/fstab
+echo '127.0.0.1 localhost' > /etc/hosts
+echo '%[2]s %[3]s %[4]s' >> /etc/hosts
+ip link set lo up
+ip addr add 10.77.0.1%[5]d/24 dev vec0
+ip link set vec0 up
+modprobe nfsv4
+modprobe cifs
+cd /run/ctl
+touch up
+n=1
+while :; do
+	if [ -e ask.$n ]; then
+		( sh ./ask.$n > out.$n 2>&1 < /dev/null; echo $? > rc.$n.part; mv rc.$n.part rc.$n ) &
+		n=$((n + 1))
+	else
+		sleep 0.05
+	fi
+done
+`
+
+func (l *lab) guest(n int) *guest {
+	l.t.Helper()
+	g := &guest{l: l, n: n, name: fmt.Sprintf("machine-%c", 'a'+n-1)}
+	l.t.Cleanup(func() {
+		g.kill()
+		if l.t.Failed() {
+			l.t.Logf("the agent of %s: %s", g.name, g.log())
+		}
+	})
+	return g
+}
+
+// start boots the guest, or boots it anew, and waits until it is up.
+func (g *guest) start() {
+	g.l.t.Helper()
+	g.powerOn()
+	g.untilUp()
+}
+
+func (g *guest) untilUp() {
+	g.l.t.Helper()
+	g.l.until(g.name, bootLimit, func() bool { return g.there("up") })
+}
+
+func (g *guest) powerOn() {
+	l := g.l
+	l.t.Helper()
+	g.boot++
+	g.asks = 0
+	g.ctl = l.mkdir(fmt.Sprintf("ctl-%d-%d", g.n, g.boot))
+	init := filepath.Join(l.dir, fmt.Sprintf("init-%d-%d", g.n, g.boot))
+	l.write(init, fmt.Sprintf(guestInit, g.ctl, serverIP, azureHost, efsHost, g.n))
+	if err := os.MkdirAll("/lib/modules", 0o755); err != nil { // where the guest mounts its own
+		l.t.Fatal(err)
+	}
+	l.runEnv([]string{"TMPDIR=/dev/shm"}, "nsenter", "--net", "--target", fmt.Sprint(l.anchor),
+		"linux.uml", "mem=256M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "init="+init,
+		fmt.Sprintf("vec0:transport=tap,ifname=tap%d,depth=64", g.n), "con=null", "con0=null,fd:1", "ssl=null", "umid="+g.umid(), "uml_dir="+l.dir+"/")
+}
+
+func (g *guest) umid() string { return fmt.Sprintf("node%d-%d", g.n, g.boot) }
+
+func (g *guest) there(name string) bool {
+	_, err := os.Stat(filepath.Join(g.ctl, name))
+	return err == nil
+}
+
+// begin runs a script in the guest and returns its number.
+func (g *guest) begin(script string) int {
+	g.l.t.Helper()
+	g.asks++
+	part := filepath.Join(g.ctl, "part")
+	g.l.write(part, script+"\n")
+	if err := os.Rename(part, filepath.Join(g.ctl, fmt.Sprintf("ask.%d", g.asks))); err != nil {
+		g.l.t.Fatal(err)
+	}
+	return g.asks
+}
+
+// end waits for a script, and returns what it printed and its exit code.
+func (g *guest) end(n int, limit time.Duration) (string, int) {
+	g.l.t.Helper()
+	g.l.until(fmt.Sprintf("the end of script %d in %s", n, g.name), limit, func() bool { return g.there(fmt.Sprintf("rc.%d", n)) })
+	rc, err := os.ReadFile(filepath.Join(g.ctl, fmt.Sprintf("rc.%d", n)))
+	if err != nil {
+		g.l.t.Fatal(err)
+	}
+	code, err := strconv.Atoi(strings.TrimSpace(string(rc)))
+	if err != nil {
+		g.l.t.Fatal(err)
+	}
+	return g.output(n), code
+}
+
+func (g *guest) output(n int) string {
+	text, err := os.ReadFile(filepath.Join(g.ctl, fmt.Sprintf("out.%d", n)))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		g.l.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// sh runs a script in the guest, which has to end with 0.
+func (g *guest) sh(script string) string {
+	g.l.t.Helper()
+	out, code := g.end(g.begin(script), commandLimit)
+	if code != 0 {
+		g.l.t.Fatalf("%s: %s\nended with %d: %s", g.name, script, code, out)
+	}
+	return out
+}
+
+// processes are the guest's, as this machine sees them.
+func (g *guest) processes() (pids []int) {
+	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range all {
+		line, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(line, []byte("umid="+g.umid()+"\x00")) || !bytes.Contains(line, []byte("uml_dir="+g.l.dir+"/")) {
+			continue
+		}
+		if pid, err := strconv.Atoi(strings.Split(path, "/")[2]); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// kill takes the guest's power away.
+func (g *guest) kill() {
+	for range 100 {
+		left := g.processes()
+		if len(left) == 0 {
+			return
+		}
+		for _, pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // an error means that it is dead
+		}
+		_ = clock.Wait(context.WithoutCancel(g.l.t.Context()), g.l.clock, pollPause) // a clean-up, too
+	}
+}
+
+// freeze stops the guest's kernel and with it all that it runs; thaw lets it go on.
+func (g *guest) freeze() { g.signal(syscall.SIGSTOP) }
+func (g *guest) thaw()   { g.signal(syscall.SIGCONT) }
+
+func (g *guest) signal(s syscall.Signal) {
+	g.l.t.Helper()
+	text, err := os.ReadFile(filepath.Join(g.l.dir, g.umid(), "pid"))
+	if err != nil {
+		g.l.t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err == nil {
+		err = syscall.Kill(pid, s)
+	}
+	if err != nil {
+		g.l.t.Fatal(err)
+	}
+}
+
+// cut takes the guest off the network; join puts it back.
+func (g *guest) cut()  { g.l.sh(fmt.Sprintf("ip link set tap%d nomaster", g.n)) }
+func (g *guest) join() { g.l.sh(fmt.Sprintf("ip link set tap%d master br0", g.n)) }

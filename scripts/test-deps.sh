@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Brings what the tests need: a C compiler (for the race detector), PostgreSQL, MariaDB,
 # etcd, the OpenSSH server, Java, HAProxy, nginx, iproute2, the ActiveMQ Artemis broker, the
-# reference implementation of HOCON, the JDBC drivers, and network drives with two user-mode
-# Linux machines to mount them.
+# reference implementation of HOCON, the JDBC drivers, network drives with two user-mode
+# Linux machines to mount them, and what checks rendered set-ups: promtool, keepalived, the
+# linter of scripts, and from PyPI an imitation of AWS, AWS's command line and the linter of
+# CloudFormation.
 # Quick when all is there; safe to run again and from several places at once.
 #
 # On Debian and Ubuntu, as root or with sudo that asks nothing, it installs the
@@ -63,6 +65,9 @@ has_etcd() { has etcd && has etcdctl; }
 has_program() { has "$1" || [[ -x /usr/sbin/$1 ]]; }
 
 has_nginx() { has_program nginx && { [[ -e /usr/lib/nginx/modules/ngx_stream_module.so ]] || nginx -V 2>&1 | grep -q -- '--with-stream\( \|$\)'; }; }
+
+has_venv() { has python3 && python3 -c 'import venv, ensurepip' 2>/dev/null; }
+
 # The tests of e2e/drive name what they miss; these are one program of each package.
 has_drives() {
 	[[ ${HOTCOLD_DRIVES:-} == off ]] && return
@@ -146,6 +151,11 @@ need_packages() {
 	# The compiler too: the tests ask the reference implementation by a source file.
 	{ has java && has javac; } || { needed+=(java) && names+=("Java 17 or newer (java, javac)"); }
 	{ has_artemis && has_hocon && has_jdbc; } || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker, the reference implementation of HOCON and the JDBC drivers"); }
+	has promtool || { needed+=(prometheus) && names+=("promtool (prometheus)"); }
+	has_program keepalived || { needed+=(keepalived) && names+=("keepalived"); }
+	has shellcheck || { needed+=(shellcheck) && names+=("shellcheck"); }
+	has systemd-analyze || { needed+=(systemd) && names+=("systemd-analyze"); }
+	has_venv || { needed+=(python3-venv) && names+=("Python 3 with venv"); }
 	[[ ${#needed[@]} -eq 0 ]] && return
 	if ! can_install; then
 		missing+=("${names[@]}")
@@ -153,7 +163,7 @@ need_packages() {
 	fi
 	as_root apt-get -q -o Acquire::Retries=5 update >&2 || say "apt-get update did not succeed, trying with what is known"
 	[[ " ${needed[*]} " == *" postgresql "* ]] && refuse_main_cluster
-	if [[ " ${needed[*]} " =~ \ (mariadb-server|etcd-server|openssh-server|haproxy|nginx-light|samba)\  ]]; then
+	if [[ " ${needed[*]} " =~ \ (mariadb-server|etcd-server|openssh-server|haproxy|nginx-light|samba|prometheus|keepalived)\  ]]; then
 		trap allow_services EXIT
 		refuse_services
 	fi
@@ -164,7 +174,7 @@ need_packages() {
 	install_packages "${needed[@]}" || missing+=("${names[@]}")
 	allow_services
 	local service
-	for service in mariadb etcd ssh haproxy nginx; do # nor at the machine's next start, if they came with this
+	for service in mariadb etcd ssh haproxy nginx prometheus keepalived; do # nor at the machine's next start, if they came with this
 		[[ " ${needed[*]} " =~ \ ${service/%ssh/openssh}(-server|-light|\ ) ]] || continue
 		has systemctl && as_root systemctl disable "$service" >/dev/null 2>&1
 	done
@@ -259,7 +269,34 @@ need_jdbc() {
 	done
 }
 
+readonly cloud_tools=$root/scripts/cloud-tools.txt
+
+# A folder of Python's own with exactly the listed releases. The stamp comes last, so that one which is not whole is
+# made anew; the lock is for two that run at once.
+need_cloud_tools() {
+	local home=$cache/cloud-tools stamp want try
+	stamp=$home/installed.sha256
+	want=$(sha256sum <"$cloud_tools")
+	mkdir -p "$cache"
+	exec 9>"$cache/cloud-tools.lock"
+	flock 9
+	if [[ $(cat "$stamp" 2>/dev/null) != "$want" ]]; then
+		say "installing moto, cfn-lint and awscli from PyPI"
+		rm -rf "$home"
+		for try in 1 2 3; do
+			if python3 -m venv "$home" >&2 && "$home/bin/pip" install --quiet --disable-pip-version-check --requirement "$cloud_tools" >&2; then
+				printf '%s\n' "$want" >"$stamp"
+				break
+			fi
+			say "attempt $try of 3 did not succeed"
+		done
+		[[ -e $stamp ]] || missing+=("moto, cfn-lint and awscli (PyPI, scripts/cloud-tools.txt)")
+	fi
+	exec 9>&-
+}
+
 need_packages
+need_cloud_tools
 need_artemis
 need_jar "the reference implementation of HOCON" "com.typesafe:config:$hocon_version" "$hocon_jar" "$hocon_sha512"
 need_jdbc

@@ -8,7 +8,7 @@ import (
 
 // The examples are used as they stand; the manual shows them.
 func TestExamplesLoadWithoutAWarning(t *testing.T) {
-	for _, name := range []string{"corda", "artemis", "command"} {
+	for name, preset := range map[string]string{"corda": "corda", "artemis": "artemis", "command": "command", "cloud": "corda"} {
 		t.Run(name, func(t *testing.T) {
 			dir, err := filepath.Abs(filepath.Join("../../examples", name))
 			if err != nil {
@@ -29,7 +29,7 @@ func TestExamplesLoadWithoutAWarning(t *testing.T) {
 			if len(c.Warnings) != 0 {
 				t.Errorf("got warnings:\n%s", warningsOf(c))
 			}
-			if string(c.Preset.Name) != name || c.BaseDir != dir || c.Drive.EpochFile == "" {
+			if string(c.Preset.Name) != preset || c.BaseDir != dir || c.Drive.EpochFile == "" {
 				t.Errorf("got preset %s, base directory %s, epoch file %s", c.Preset.Name, c.BaseDir, c.Drive.EpochFile)
 			}
 		})

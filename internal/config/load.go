@@ -109,7 +109,11 @@ func (d *decoder) decode(c *Config) {
 	c.Machines = d.machines(names[machinesAt])
 	c.Balancer = d.balancer(names, c.Machines)
 	c.Log = d.log()
+	c.Cloud = d.cloud()
 	if d.front {
+		// What a rendered unit of the agent has to know.
+		c.Drive.Path = d.path("hotcold.drive.path")
+		c.Node.Stop.Timeout = d.duration("hotcold.node.stop.timeout")
 		c.LeaseName, c.RuntimeDir = d.name("hotcold.name"), d.path("hotcold.runtimeDir")
 		d.checkLeaseName(c)
 		c.MutualExclusion = d.mutualExclusion()
@@ -126,7 +130,6 @@ func (d *decoder) decode(c *Config) {
 	c.Clone = d.clone()
 	c.Drive = d.drive()
 	c.Listen = d.listen("hotcold.listen.")
-	c.Cloud = d.cloud()
 }
 
 // source is what was read, before it is judged.

@@ -9,13 +9,13 @@ import (
 	"github.com/hotcold/hotcold/internal/config"
 )
 
-// Terraform writes the set-up for Terraform and OpenTofu, with the provider aws of version 5.
+// Terraform writes the set-up for Terraform and OpenTofu, with the provider aws of version 5 or 6.
 func (s *Setup) Terraform() cloud.File {
 	f := terraform.New("The pair's balancers and drive in AWS. Written by `hotcold render aws --format terraform`;\n" +
 		"what is changed here by hand is told by `hotcold render --check`.")
 	t := f.Block("terraform")
 	t.Set("required_version", ">= 1.3")
-	t.Block("required_providers").Set("aws", [][2]string{{"source", "hashicorp/aws"}, {"version", "~> 5.60"}})
+	t.Block("required_providers").Set("aws", [][2]string{{"source", "hashicorp/aws"}, {"version", ">= 5.60.0, < 7.0.0"}})
 	f.Block("provider", "aws").Set("region", s.Region)
 	s.security(f)
 	if s.Kind == config.CloudNLB {

@@ -33,6 +33,8 @@ func walk(v hocon.Value, errs *hocon.Errors) {
 			walk(v.Get(key), errs)
 		}
 		return
+	case hocon.Null, hocon.Bool:
+		return
 	case hocon.List:
 		items, err := v.List()
 		if err != nil {
@@ -43,8 +45,11 @@ func walk(v hocon.Value, errs *hocon.Errors) {
 		}
 		return
 	}
+	secret := v.IsSecret()
 	// What is shown of an address is masked where it holds a password.
-	if (v.Kind() == hocon.String || v.Kind() == hocon.Number) && v.Reveal() != "" && (v.IsSecret() || v.String() != v.Reveal()) {
-		*errs = append(*errs, v.Errorf("a secret stands in the file, which goes onto the machines as it is; want ${NAME}, or a file that only the node's user may read"))
+	literal := v.Reveal() != "" && (secret || v.String() != v.Reveal())
+	// A value that is beaten by a later one stands in the file all the same.
+	if literal || secret && len(v.Origin().Shadows) > 0 {
+		*errs = append(*errs, v.Errorf("a secret stands in the file, which goes onto the machines as it is; want ${NAME} once, or a file that only the node's user may read"))
 	}
 }

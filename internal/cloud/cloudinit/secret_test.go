@@ -19,6 +19,8 @@ func TestASecretThatStandsInTheFileIsFoundAndNotShown(t *testing.T) {
 		{`dataSourceProperties { "dataSource.password" = ` + secret + ` }`, "hotcold.conf:1:48"},
 		{`rpcUsers = [{ user = a, password = ` + secret + ` }]`, "hotcold.conf:1:36"},
 		{`hotcold.balancer.agents.token = ` + secret + `${REST}`, "hotcold.conf:1:33"},
+		{"hotcold.database.password = " + secret + "\nhotcold.database.password = ${?OTHER}", "hotcold.conf:2:29"},
+		{"hotcold.database.password = " + secret + "\nhotcold.database.password = ${OTHER}", "hotcold.conf:2:29"},
 		{`hotcold.database.password = ${DB_PASSWORD}`, ""},
 		{`hotcold.database.password = ${?DB_PASSWORD}`, ""},
 		{`hotcold.database.passwordFile = /etc/hotcold/password`, ""},

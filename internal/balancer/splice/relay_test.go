@@ -68,7 +68,7 @@ func TestAResetIsPassedOnAsAReset(t *testing.T) {
 	}
 }
 
-// What a machine said before it reset the connection is not lost on the way as long as the client reads.
+// A reset behind bytes that nobody takes would be read only after them: it is noticed all the same.
 func TestAResetIsSeenThoughNobodyReads(t *testing.T) {
 	r, nodes := hot(t)
 	client, node := r.join(nodes)

@@ -86,16 +86,6 @@ func (p *pair) status() overview {
 	return o
 }
 
-// hot returns the machine to which a balancer would send traffic, or nil.
-func (p *pair) hot() *machine {
-	for _, m := range p.machines() {
-		if m.hot() {
-			return m
-		}
-	}
-	return nil
-}
-
 // settle waits until one machine serves and the other could take over, and
 // returns the first with what status says.
 func (p *pair) settle() (*machine, overview) {

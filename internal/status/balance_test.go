@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -152,7 +153,9 @@ func serveBalance(t *testing.T, view func() status.BalanceView) (network, local 
 		}
 		return a.StatusCode, string(body)
 	}
-	unix := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }}}
+	unix := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
 	plain := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	return func(path string) (int, string) { return get(plain, web.URL()+path) }, func(path string) (int, string) { return get(unix, "http://balance"+path) }
 }

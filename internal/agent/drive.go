@@ -27,7 +27,7 @@ func (a *Agent) newDrive() *drive.Watch {
 		return nil
 	}
 	return drive.NewWatch(drive.WatchOptions{
-		Expect: d.Expect, EpochFile: a.o.EpochFile, Instance: a.o.Self.Instance, HangLimit: d.HangLimit, Fstab: d.Fstab, Program: d.Program,
+		Expect: d.Expect, EpochFile: a.o.EpochFile, Instance: a.o.Self.Instance, Lease: a.o.Lease, HangLimit: d.HangLimit, Fstab: d.Fstab, Program: d.Program,
 		Told: a.driveTold, Clock: a.o.Clock, Log: a.o.Log,
 	})
 }

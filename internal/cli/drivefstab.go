@@ -153,8 +153,9 @@ func (a *app) fstabSMB() *cobra.Command {
 	return a.fstabFor(drive.SMBServer, "a share of any server of SMB 3",
 		`smb prints the line for a share of a server of SMB 3: Windows, Samba, a storage
 appliance. Let the server encrypt, and let it look for dead clients: a machine that
-lost its power keeps its locks until the server has noticed (Samba: "socket options =
-SO_KEEPALIVE TCP_KEEPIDLE=10 TCP_KEEPINTVL=5 TCP_KEEPCNT=3").`,
+lost its power keeps its locks until the server has noticed. Samba: "socket options =
+TCP_NODELAY SO_KEEPALIVE TCP_KEEPIDLE=10 TCP_KEEPINTVL=5 TCP_KEEPCNT=3
+TCP_USER_TIMEOUT=25000"; keepalive alone does not help while an answer is on its way.`,
 		`  hotcold drive fstab smb --server files.example.com --share corda --user corda --mount-point /mnt/corda
   sudo hotcold drive fstab smb --server files.example.com --share corda --user corda --apply`,
 		func(c *cobra.Command, ask *fstabAsk) {

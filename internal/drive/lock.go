@@ -46,6 +46,8 @@ func heldElsewhere(path string) (bool, error) {
 
 // Holder is what a hot agent says of itself on the drive, again and again.
 type Holder struct {
+	// Lease is the name of the pair.
+	Lease    string `json:"lease,omitempty"`
 	Instance string `json:"instance"`
 	Epoch    uint64 `json:"epoch"`
 	// Beat grows with each stamp: who watches it tells by its own clock whether the
@@ -72,7 +74,7 @@ func readHolder(dir string) (Holder, error) {
 
 // stampBytes is the length of every stamp, padded with blanks, so that a shorter one
 // leaves nothing of a longer one behind.
-const stampBytes = 512
+const stampBytes = 2048
 
 // stamp writes who holds the drive, makes it durable, and reads it back through
 // another open file: what only our own memory has heard of does not count.
@@ -82,7 +84,7 @@ func stamp(dir string, h Holder) error {
 		panic("encode a holder: " + err.Error()) // plain values cannot fail
 	}
 	if len(text) >= stampBytes {
-		return fmt.Errorf("the instance's name is too long for a stamp of %d bytes", stampBytes)
+		return fmt.Errorf("the names of the lease and the instance are too long for a stamp of %d bytes", stampBytes)
 	}
 	for len(text) < stampBytes-1 {
 		text = append(text, ' ')

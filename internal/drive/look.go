@@ -20,8 +20,10 @@ type Order struct {
 	N      uint64 `json:"n"`
 	Expect Expect `json:"expect"`
 	// Epoch is our own; zero: we are cold, and nothing is written.
-	Epoch     uint64 `json:"epoch,omitempty"`
-	Instance  string `json:"instance,omitempty"`
+	Epoch    uint64 `json:"epoch,omitempty"`
+	Instance string `json:"instance,omitempty"`
+	// Lease is the name of the pair.
+	Lease     string `json:"lease,omitempty"`
 	EpochFile string `json:"epochFile,omitempty"`
 	// Fstab is where the machine's mounts are written down.
 	Fstab string `json:"fstab,omitempty"`
@@ -74,6 +76,10 @@ func look(o Order, k *keeper, c clock.Clock) Seen {
 		s.fail(err)
 		return s
 	}
+	if s.foreign(o.Lease) {
+		k.close()
+		return s
+	}
 	if o.Epoch == 0 {
 		if err := s.usable(o.Expect.Path); err != nil {
 			s.fail(err)
@@ -84,6 +90,18 @@ func look(o Order, k *keeper, c clock.Clock) Seen {
 		s.fail(err)
 	}
 	return s
+}
+
+// foreign tells whether another pair keeps its files in this very directory. Its epochs
+// say nothing of ours, and to fight for the stamp would help nobody.
+func (s *Seen) foreign(lease string) bool {
+	if s.Holder.Lease == "" || lease == "" || s.Holder.Lease == lease {
+		return false
+	}
+	s.Findings = append(s.Findings, finding(Warning, "locks", "otherPair", "give each pair a directory of its own on the drive (hotcold.drive.path); if that pair is no more, remove "+HolderFile,
+		"the pair %q keeps its files in this directory, so nothing is locked and stamped for ours", s.Holder.Lease))
+	s.Greatest, s.Holder = 0, Holder{}
+	return true
 }
 
 func (s *Seen) fail(err error) {
@@ -177,7 +195,7 @@ func (s *Seen) hold(o Order, k *keeper, c clock.Clock) error {
 	}
 	k.beat++
 	began := c.Now()
-	if err := stamp(o.Expect.Path, Holder{Instance: o.Instance, Epoch: o.Epoch, Beat: k.beat, At: began.Wall.UTC().Truncate(time.Millisecond)}); err != nil {
+	if err := stamp(o.Expect.Path, Holder{Lease: o.Lease, Instance: o.Instance, Epoch: o.Epoch, Beat: k.beat, At: began.Wall.UTC().Truncate(time.Millisecond)}); err != nil {
 		return err
 	}
 	s.FsyncSeconds = (c.Now().Boot - began.Boot).Seconds()

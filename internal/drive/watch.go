@@ -60,8 +60,8 @@ type WatchOptions struct {
 	Expect Expect
 	// EpochFile keeps the greatest epoch; empty: none.
 	EpochFile string
-	// Instance is who we are.
-	Instance string
+	// Instance is who we are, Lease the name of the pair.
+	Instance, Lease string
 	// HangLimit is how long the drive may take no write until a hot node is killed.
 	HangLimit time.Duration
 	// Fstab is where the machine's mounts are written down; empty: nowhere.
@@ -244,7 +244,7 @@ func (w *Watch) look(t *Tenure) time.Duration {
 		return now + watchTick
 	}
 	w.n++
-	o := Order{N: w.n, Expect: w.o.Expect, Instance: w.o.Instance, EpochFile: w.o.EpochFile, Fstab: w.o.Fstab}
+	o := Order{N: w.n, Expect: w.o.Expect, Instance: w.o.Instance, Lease: w.o.Lease, EpochFile: w.o.EpochFile, Fstab: w.o.Fstab}
 	if t != nil {
 		o.Epoch = t.epoch
 	}

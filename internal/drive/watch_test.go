@@ -205,6 +205,30 @@ func TestAnotherAgentThatBeginsEndsTheTenure(t *testing.T) {
 	}
 }
 
+// Two pairs in one directory are a mistake, and no reason to kill anybody's node.
+func TestAnotherPairInTheDirectoryIsToldAndLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	theirs := Holder{Lease: "other", Instance: "x:/y", Epoch: 99, Beat: 5}
+	if err := stamp(dir, theirs); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "hotcold.epoch"), "99\n")
+	r := startWatch(t, dir, func(o *WatchOptions) { o.Lease = "ours" })
+	tenure := r.w.Hold(7)
+	s := r.until("a warning", func(s State) bool { return len(s.Warnings) > 0 })
+	if !s.Well || !strings.Contains(s.Warnings[0], `the pair "other"`) {
+		t.Errorf("%+v", s)
+	}
+	select {
+	case err := <-tenure.Lost():
+		t.Error(err)
+	default:
+	}
+	if h, err := readHolder(dir); err != nil || h != theirs {
+		t.Errorf("holder %+v, %v", h, err)
+	}
+}
+
 func TestADriveThatHangsEndsTheTenureWhenItMay(t *testing.T) {
 	f, dir, _ := newFaulty(t)
 	r := startWatch(t, dir, nil)

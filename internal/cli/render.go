@@ -24,6 +24,7 @@ cloud and changes nothing but files.
 
   hotcold render azure        balancer, firewall, drive and machines in Azure
   hotcold render aws          the same in AWS
+  hotcold render haproxy      the balancer's probes and rules for HAProxy
   hotcold render systemd      the units of the agent and of the balancer
   hotcold render keepalived   one address for two balancers of one's own
   hotcold render prometheus   alert rules
@@ -53,7 +54,7 @@ something has drifted.`,
 	}
 	a.jsonFlag(c)
 	c.Flags().StringVar(&dir, "check", "", "compare this `folder` with the configuration")
-	c.AddCommand(a.renderAzureCommand(), a.renderAWSCommand(), a.renderSystemdCommand(), a.renderKeepalivedCommand(), a.renderPrometheusCommand())
+	c.AddCommand(a.renderAzureCommand(), a.renderAWSCommand(), a.renderHAProxyCommand(), a.renderSystemdCommand(), a.renderKeepalivedCommand(), a.renderPrometheusCommand())
 	for _, sub := range c.Commands() {
 		sub.ValidArgsFunction = cobra.NoFileCompletions
 	}

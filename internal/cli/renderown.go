@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotcold/hotcold/internal/cloud"
+	"github.com/hotcold/hotcold/internal/cloud/haproxy"
 	"github.com/hotcold/hotcold/internal/cloud/keepalived"
 	"github.com/hotcold/hotcold/internal/cloud/prometheus"
 	"github.com/hotcold/hotcold/internal/cloud/systemd"
@@ -60,6 +61,27 @@ the one whose balancer answers /ready; nobody takes it back while it is ready th
 	return c
 }
 
+func (a *app) renderHAProxyCommand() *cobra.Command {
+	r := rendering{target: "haproxy", format: "cfg"}
+	c := &cobra.Command{
+		Use: "haproxy", Short: "the balancer's probes and rules for HAProxy",
+		Long: `haproxy writes the balancer's probes and rules as a configuration of HAProxy, for
+those who have it already. What it cannot do stands in it as comments. The token for
+the agents comes from its environment, HOTCOLD_AGENT_TOKEN.`,
+		Example: `  hotcold render haproxy >/etc/haproxy/haproxy.cfg`,
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, warnings, err := a.render(c.Context(), r)
+			if err != nil {
+				return err
+			}
+			return a.written(r, s, warnings)
+		},
+	}
+	r.flags(c)
+	return c
+}
+
 func (a *app) renderPrometheusCommand() *cobra.Command {
 	r := rendering{target: "prometheus", format: "rules"}
 	c := &cobra.Command{
@@ -93,6 +115,12 @@ func (a *app) renderOwn(ctx context.Context, r rendering) (cloud.Set, []string, 
 		return renderUnits(c, r)
 	case "keepalived":
 		return renderPair(c, r)
+	case "haproxy":
+		text, err := haproxy.Render(c)
+		if err != nil {
+			return cloud.Set{}, nil, &failure{code: exitConfig, err: err}
+		}
+		return setOf(r, nil)(cloud.File{Name: "haproxy.cfg", Mode: 0o644, Text: text}, nil)
 	case "prometheus":
 		p := prometheus.Pair{Job: r.job, Wait: c.MutualExclusion.WaitInterval}
 		return setOf(r, p)(p.Rules())

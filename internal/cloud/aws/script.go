@@ -101,8 +101,10 @@ func (s *Setup) scriptClassic(f *cloud.Script, front Front) {
 	elb := func(command string, words ...any) []any {
 		return append([]any{"aws", "elb", command, "--load-balancer-name", front.Name}, words...)
 	}
-	f.Run("", append(elb("create-load-balancer", "--listeners", listener), "--scheme", "internet-facing", "--subnets", cloud.Raw(`"${subnets[@]}"`),
+	f.Line("if ! aws elb describe-load-balancers --load-balancer-names " + cloud.Quote(front.Name) + " --output text >/dev/null 2>&1; then")
+	f.Run("  ", append(elb("create-load-balancer", "--listeners", listener), "--scheme", "internet-facing", "--subnets", cloud.Raw(`"${subnets[@]}"`),
 		"--security-groups", cloud.Raw(`"$balancer_group"`), "--output", "text"), " >/dev/null")
+	f.Line("fi")
 	f.Run("", elb("configure-health-check", "--health-check", check, "--output", "text"), " >/dev/null")
 	f.Run("", elb("modify-load-balancer-attributes", "--load-balancer-attributes", attributes, "--output", "text"), " >/dev/null")
 	f.Line("if [[ ${#instances[@]} -gt 0 ]]; then")

@@ -55,8 +55,10 @@ allow "$node_group" 10004 "UserIdGroupPairs=[{GroupId=$balancer_group}]"
 allow "$drive_group" 2049 "UserIdGroupPairs=[{GroupId=$node_group}]"
 
 # A balancer for each kind of traffic, because each has one health check.
-aws elb create-load-balancer --load-balancer-name ha-lb-p2p --listeners Protocol=TCP,LoadBalancerPort=10002,InstanceProtocol=TCP,InstancePort=10002 \
+if ! aws elb describe-load-balancers --load-balancer-names ha-lb-p2p --output text >/dev/null 2>&1; then
+  aws elb create-load-balancer --load-balancer-name ha-lb-p2p --listeners Protocol=TCP,LoadBalancerPort=10002,InstanceProtocol=TCP,InstancePort=10002 \
   --scheme internet-facing --subnets "${subnets[@]}" --security-groups "$balancer_group" --output text >/dev/null
+fi
 aws elb configure-health-check --load-balancer-name ha-lb-p2p --health-check Target=TCP:10002,Interval=5,Timeout=3,UnhealthyThreshold=2,HealthyThreshold=2 \
   --output text >/dev/null
 aws elb modify-load-balancer-attributes --load-balancer-name ha-lb-p2p --load-balancer-attributes 'CrossZoneLoadBalancing={Enabled=true},ConnectionDraining={Enabled=false},ConnectionSettings={IdleTimeout=3600}' \
@@ -65,8 +67,10 @@ if [[ ${#instances[@]} -gt 0 ]]; then
   aws elb register-instances-with-load-balancer --load-balancer-name ha-lb-p2p --instances "${instances[@]}" \
   --output text >/dev/null
 fi
-aws elb create-load-balancer --load-balancer-name ha-lb-rpc --listeners Protocol=TCP,LoadBalancerPort=10003,InstanceProtocol=TCP,InstancePort=10003 \
+if ! aws elb describe-load-balancers --load-balancer-names ha-lb-rpc --output text >/dev/null 2>&1; then
+  aws elb create-load-balancer --load-balancer-name ha-lb-rpc --listeners Protocol=TCP,LoadBalancerPort=10003,InstanceProtocol=TCP,InstancePort=10003 \
   --scheme internet-facing --subnets "${subnets[@]}" --security-groups "$balancer_group" --output text >/dev/null
+fi
 aws elb configure-health-check --load-balancer-name ha-lb-rpc --health-check Target=TCP:10003,Interval=5,Timeout=3,UnhealthyThreshold=2,HealthyThreshold=2 \
   --output text >/dev/null
 aws elb modify-load-balancer-attributes --load-balancer-name ha-lb-rpc --load-balancer-attributes 'CrossZoneLoadBalancing={Enabled=true},ConnectionDraining={Enabled=false},ConnectionSettings={IdleTimeout=3600}' \
@@ -75,8 +79,10 @@ if [[ ${#instances[@]} -gt 0 ]]; then
   aws elb register-instances-with-load-balancer --load-balancer-name ha-lb-rpc --instances "${instances[@]}" \
   --output text >/dev/null
 fi
-aws elb create-load-balancer --load-balancer-name ha-lb-web --listeners Protocol=HTTP,LoadBalancerPort=10004,InstanceProtocol=HTTP,InstancePort=10004 \
+if ! aws elb describe-load-balancers --load-balancer-names ha-lb-web --output text >/dev/null 2>&1; then
+  aws elb create-load-balancer --load-balancer-name ha-lb-web --listeners Protocol=HTTP,LoadBalancerPort=10004,InstanceProtocol=HTTP,InstancePort=10004 \
   --scheme internet-facing --subnets "${subnets[@]}" --security-groups "$balancer_group" --output text >/dev/null
+fi
 aws elb configure-health-check --load-balancer-name ha-lb-web --health-check Target=HTTP:10004/,Interval=5,Timeout=3,UnhealthyThreshold=2,HealthyThreshold=2 \
   --output text >/dev/null
 aws elb modify-load-balancer-attributes --load-balancer-name ha-lb-web --load-balancer-attributes 'CrossZoneLoadBalancing={Enabled=true},ConnectionDraining={Enabled=false},ConnectionSettings={IdleTimeout=3600}' \

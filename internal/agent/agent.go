@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/drive"
+	"github.com/hotcold/hotcold/internal/machine"
 	"github.com/hotcold/hotcold/internal/probe"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/lease"
@@ -64,6 +65,8 @@ type Options struct {
 	Configured json.RawMessage
 	// Twins are what this machine and the others must have alike.
 	Twins TwinOptions
+	// Checks looks at this machine, which takes its time; nil: nobody does.
+	Checks func(context.Context) []machine.Finding
 	// LockOut is who is locked out of the database before the node is started.
 	LockOut LockOut
 	// EpochFile keeps the greatest epoch on the shared drive; empty: none.
@@ -255,6 +258,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		})
 	})
 	workers.Go(func() { newTwins(a).run(background) })
+	workers.Go(func() { a.runChecks(background) })
 	select {
 	case <-fit:
 	case <-ctx.Done():

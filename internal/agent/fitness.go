@@ -171,3 +171,10 @@ func Faults(o Options) []string {
 	f := fitness{o: &o}
 	return f.faults()
 }
+
+// PortsTaken says which of the node's ports somebody listens on now. While the node is
+// down that is a stranger.
+func PortsTaken(ctx context.Context, o Options) []string {
+	f := fitness{o: &o}
+	return f.portsTaken(ctx)
+}

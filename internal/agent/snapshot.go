@@ -84,6 +84,8 @@ type Snapshot struct {
 	Counters  Counters           `json:"counters"`
 	// Twins is how this machine compares with the other.
 	Twins Twins `json:"twins,omitzero"`
+	// Checks is what was found about this machine the last time that it was looked at.
+	Checks Checks `json:"checks,omitzero"`
 }
 
 // Timing is the lease's numbers in seconds, for people and for machines that read JSON.

@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,17 +16,18 @@ import (
 	"github.com/hotcold/hotcold/internal/drive"
 	"github.com/hotcold/hotcold/internal/status"
 	"github.com/hotcold/hotcold/lease"
-	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 // finding is one line of a check.
 type finding struct {
 	Level string `json:"level"` // "ok", "note", "warning", "fault"
-	About string `json:"about"`
+	About string `json:"about"` // one of checkGroups, or the preset
 	Text  string `json:"text"`
+	// Next is the next step for a person; missing where there is none.
+	Next string `json:"next,omitempty"`
 }
 
-// report of a check.
+// checkReport is what a check says.
 type checkReport struct {
 	Findings []finding `json:"findings"`
 	Faults   int       `json:"faults"`
@@ -31,7 +35,12 @@ type checkReport struct {
 }
 
 func (r *checkReport) add(level, about, format string, args ...any) {
-	r.Findings = append(r.Findings, finding{level, about, fmt.Sprintf(format, args...)})
+	r.next(level, about, "", format, args...)
+}
+
+// next adds a finding with a next step.
+func (r *checkReport) next(level, about, next, format string, args ...any) {
+	r.Findings = append(r.Findings, finding{level, about, fmt.Sprintf(format, args...), next})
 	switch level {
 	case "fault":
 		r.Faults++
@@ -40,24 +49,48 @@ func (r *checkReport) add(level, about, format string, args ...any) {
 	}
 }
 
+// checkGroups are the parts of a check, in their order.
+func checkGroups() []string {
+	return []string{"configuration", "timing", "database", "drive", "twins", "node", "machine", "pair"}
+}
+
 func (a *app) checkCommand() *cobra.Command {
+	var only []string
 	c := &cobra.Command{
 		Use: "check", Short: "find what would go wrong, before it is needed", Args: noArgs, GroupID: "set",
 		Long: `check looks at this machine as a takeover would: the configuration, the timing
-with its inequality and numbers, the database and the rights in it, the node's
-command, its directories and ports, the shared drive, and what the agents of the
-pair last said. It changes nothing but the tables, which it makes if they are
-not there. It ends with 0 when nothing is at fault, and with 8 otherwise.`,
+with its inequality and numbers, the database with its rights and replication, the
+shared drive, whether this machine is a twin of the other, the node's command,
+directories and ports, the machine itself (Java, user, limits, unit, clock, room),
+and what the agents of the pair last said. Each thing that is not as it should be
+has its next step. It changes nothing but the tables, which it makes if they are
+not there; on the drive it writes a small file and removes it.
+
+Run it on both machines, as the user of the node. It ends with 0 when nothing is
+at fault, and with 8 otherwise. A cold agent looks at the same again and again:
+hotcold status says whether it could take over, or why not.`,
+		Example: `  hotcold check
+  hotcold check --only database,pair
+  hotcold check --json | jq '.findings[] | select(.level == "fault")'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, g := range only {
+				if !slices.Contains(checkGroups(), g) {
+					return usage("--only is %q, want some of %s", g, strings.Join(checkGroups(), ", "))
+				}
+			}
 			conf, err := a.load(cmd.Context())
 			if err != nil {
 				return err
 			}
-			r := a.check(cmd.Context(), conf)
+			r := a.check(cmd.Context(), conf, only)
+			if cmd.Context().Err() != nil {
+				return context.Cause(cmd.Context()) // what was cut short says nothing
+			}
 			if a.json {
 				err = a.printJSON(r)
 			} else {
-				a.printCheck(r)
+				err = r.print(a.Stdout)
+				fmt.Fprintf(a.Stderr, "%s, %s\n", count(r.Faults, "fault"), count(r.Warnings, "warning"))
 			}
 			if err == nil && r.Faults > 0 {
 				return &failure{code: exitNotWell, err: errNotWell}
@@ -66,36 +99,110 @@ not there. It ends with 0 when nothing is at fault, and with 8 otherwise.`,
 		},
 	}
 	a.jsonFlag(c)
+	c.Flags().StringSliceVar(&only, "only", nil, "some `groups` only, as in database,pair")
+	_ = c.RegisterFlagCompletionFunc("only", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return checkGroups(), cobra.ShellCompDirectiveNoFileComp
+	})
 	return c
 }
 
-func (a *app) check(ctx context.Context, c *config.Config) *checkReport {
-	r := &checkReport{}
-	r.add("ok", "configuration", "%s is understood; this instance is %s, lease %q, preset %s", c.File, c.Instance.ID, c.LeaseName, c.Preset.Name)
-	a.lintCheck(ctx, r, c)
-	t, err := timing(c)
-	if err != nil {
-		r.add("fault", "timing", "%v", err)
-	} else if c.MutualExclusion.On {
+// checker is one check.
+type checker struct {
+	*app
+	conf *config.Config
+	r    *checkReport
+	only []string
+	db   database         // nil where it cannot be used
+	seen *status.Overview // of the pair; nil where the database did not say
+}
+
+func (k *checker) wants(group string) bool { return len(k.only) == 0 || slices.Contains(k.only, group) }
+
+func (a *app) check(ctx context.Context, c *config.Config, only []string) *checkReport {
+	k := &checker{app: a, conf: c, r: &checkReport{Findings: []finding{}}, only: only}
+	if k.wants("configuration") {
+		k.r.add("ok", "configuration", "%s is understood; this instance is %s, lease %q, preset %s", c.File, c.Instance.ID, c.LeaseName, c.Preset.Name)
+		a.lintCheck(ctx, k.r, c)
+	}
+	t := k.timing()
+	asked := slices.ContainsFunc([]string{"database", "twins", "node", "pair"}, k.wants)
+	if asked && c.MutualExclusion.On && t != (lease.Timing{}) {
+		k.open(ctx, t)
+		defer k.close()
+	}
+	if k.wants("drive") {
+		a.checkDrive(ctx, k.r, c)
+	}
+	if k.wants("twins") {
+		k.twins(ctx)
+	}
+	if k.wants("node") {
+		k.node(ctx, t)
+	}
+	if k.wants("machine") {
+		k.machine(ctx)
+	}
+	if k.wants("pair") && k.seen != nil {
+		k.pair(t)
+	}
+	if len(only) == 0 {
+		for _, trap := range c.Preset.Traps {
+			k.r.add("note", string(c.Preset.Name), "%s", trap)
+		}
+	}
+	return k.r
+}
+
+// timing checks the inequality, and says it with its numbers.
+func (k *checker) timing() lease.Timing {
+	t, err := timing(k.conf)
+	switch {
+	case err != nil:
+		_, hint := judge(err)
+		k.r.next("fault", "timing", hint, "%v", err)
+		return lease.Timing{}
+	case k.conf.MutualExclusion.On && k.wants("timing"):
 		for _, line := range t.Explain() {
-			r.add("ok", "timing", "%s", line)
-		}
-		a.checkDatabase(ctx, r, c, t)
-	}
-	if o, err := a.agentOptions(c, t, slog.New(slog.DiscardHandler)); err != nil {
-		r.add("fault", "node", "%v", err)
-	} else if faults := agent.Faults(o); len(faults) == 0 {
-		r.add("ok", "node", "%s can be started here: command, directories and drive are there", c.Node.Command[0])
-	} else {
-		for _, f := range faults {
-			r.add("fault", "node", "%s", f)
+			k.r.add("ok", "timing", "%s", line)
 		}
 	}
-	a.checkDrive(ctx, r, c)
-	for _, trap := range c.Preset.Traps {
-		r.add("note", string(c.Preset.Name), "%s", trap)
+	return t
+}
+
+// node looks whether the node could be started here, and its ports are free.
+func (k *checker) node(ctx context.Context, t lease.Timing) {
+	o, err := k.agentOptions(k.conf, t, slog.New(slog.DiscardHandler))
+	if err != nil {
+		k.r.add("fault", "node", "%v", err)
+		return
 	}
-	return r
+	faults := agent.Faults(o)
+	for _, f := range faults {
+		k.r.add("fault", "node", "%s", f)
+	}
+	if len(faults) == 0 {
+		k.r.add("ok", "node", "%s can be started here: command, directories and drive are there", k.conf.Node.Command[0])
+	}
+	if k.nodeMayBeUp() || len(o.Ports) == 0 {
+		return
+	}
+	taken := agent.PortsTaken(ctx, o)
+	for _, f := range taken {
+		k.r.next("fault", "node", "`ss -ltnp` says which program has it: end that one, or give the node another port", "%s", f)
+	}
+	if len(taken) == 0 {
+		k.r.add("ok", "node", "the node's ports are free: %s", strings.Join(o.Ports, ", "))
+	}
+}
+
+// nodeMayBeUp tells whether what answers on the node's ports may be the node.
+func (k *checker) nodeMayBeUp() bool {
+	if k.seen == nil {
+		return true
+	}
+	return slices.ContainsFunc(k.seen.Instances, func(m status.Member) bool {
+		return m.ID == k.conf.Instance.ID && !m.Stale && m.State != agent.Ended && m.State != agent.Cold
+	})
 }
 
 // checkDrive looks at the shared drive, if there is one.
@@ -105,101 +212,30 @@ func (a *app) checkDrive(ctx context.Context, r *checkReport, c *config.Config) 
 	}
 	s := shared{path: c.Drive.Path, conf: c}
 	for _, f := range drive.Check(ctx, a.driveCheck(ctx, s)) {
-		r.add(string(f.Level), "drive", "%s", f)
+		r.next(string(f.Level), "drive", f.Next, "%s", f.Text)
 	}
 }
 
-// checkDatabase looks at the database, the lease in it, and the other agents.
-func (a *app) checkDatabase(ctx context.Context, r *checkReport, c *config.Config, t lease.Timing) {
-	db, err := open(ctx, c, t.Attempt, slog.New(slog.DiscardHandler))
-	if err != nil {
-		r.add("fault", "database", "%v", err)
-		return
+// print writes the findings for a person, by group, with the next step below each.
+func (r *checkReport) print(w io.Writer) error {
+	marks := map[string]string{"ok": "✓", "note": "·", "warning": "!", "fault": "✗"}
+	group := ""
+	var errs []error
+	line := func(format string, args ...any) {
+		_, err := fmt.Fprintf(w, format, args...)
+		errs = append(errs, err)
 	}
-	defer db.Close()
-	o, err := overview(ctx, c, db)
-	if err != nil {
-		_, hint := judge(err)
-		r.add("fault", "database", "%s", strings.TrimSuffix(err.Error()+"; "+hint, "; "))
-		return
-	}
-	r.add("ok", "database", "%s answers and may be used; it is incarnation %s", c.Database, o.Incarnation)
-	switch c.Database.Dialect {
-	case config.DialectSQLite:
-		r.add("warning", "database", "SQLite is a file of this machine: it keeps agents of one machine apart, and is no lease between two")
-	case config.DialectEtcd:
-		r.add("note", "database", "restore a snapshot of etcd under a new cluster token only, with the agents stopped")
-		if len(c.Database.Hosts) < 3 {
-			r.add("warning", "database", "%d member(s) of etcd are named: name all of them, three or five, so that one may be lost", len(c.Database.Hosts))
-		}
-	}
-	a.checkGuarantee(ctx, r, c, db, o)
-	checkOthers(ctx, r, c, t, o)
-}
-
-// checkGuarantee says how far the promise goes, and what would make it go further.
-func (a *app) checkGuarantee(ctx context.Context, r *checkReport, c *config.Config, db database, o status.Overview) {
-	ctx, cancel := context.WithTimeout(ctx, databaseLimit)
-	defer cancel()
-	if c.Database.Fencing.On {
-		faults, grants, err := db.FencingFaults(ctx, fenceOf(c))
-		if err != nil {
-			faults = append(faults, err.Error())
-		}
-		for _, fault := range faults {
-			r.add("fault", "fencing", "%s", fault)
-		}
-		for _, grant := range grants {
-			r.add("note", "fencing", "an administrator mends that with: %s;", grant)
-		}
-		if len(faults) == 0 {
-			f := fenceOf(c)
-			r.add("ok", "fencing", "the agent may lock %s out of the database, and let %s in", strings.Join(f.Others, ", "), f.Mine)
-		}
-	}
-	g := o.Guarantee
-	if g == nil {
-		r.add("warning", "guarantee", "how the database is replicated could not be found out, so the level is C at best")
-		return
-	}
-	level := "ok"
-	if g.Level == sqlstore.LevelC {
-		level = "warning"
-	}
-	r.add(level, "guarantee", "level %s: %s", g.Level, g.Text)
-	if g.Raise != "" {
-		r.add("note", "guarantee", "what would raise it: %s", g.Raise)
-	}
-}
-
-// checkOthers compares with what the other agents run with.
-func checkOthers(_ context.Context, r *checkReport, c *config.Config, t lease.Timing, o status.Overview) {
-	var others int
-	for _, m := range o.Instances {
-		if m.ID == c.Instance.ID || m.Stale || m.State == agent.Ended {
-			continue
-		}
-		others++
-		r.add("ok", "pair", "%s is %s, %.0f s ago", m.ID, m.State, m.AgeSeconds)
-	}
-	if others == 0 {
-		r.add("warning", "pair", "no other agent is up: nobody could take over")
-	}
-	if w := o.Timing; w != nil && o.Holder != nil && !o.Holder.Released &&
-		(w.WaitSeconds != t.Wait.Seconds() || w.UpdateSeconds != t.Update.Seconds() || w.FenceSeconds != t.Fence.Seconds()) {
-		r.add("fault", "pair", "%s runs with updateInterval %v s, waitInterval %v s, fenceTimeout %v s: give both machines the same numbers",
-			o.Holder.Instance, w.UpdateSeconds, w.WaitSeconds, w.FenceSeconds)
-	}
-	for _, w := range o.Warnings {
-		r.add("warning", "pair", "%s", w)
-	}
-}
-
-func (a *app) printCheck(r *checkReport) {
 	for _, f := range r.Findings {
-		fmt.Fprintf(a.Stdout, "%-8s %-14s %s\n", f.Level, f.About, strings.ReplaceAll(f.Text, "\n", "; "))
+		if f.About != group {
+			group = f.About
+			line("%s\n", group)
+		}
+		line("  %s %s\n", marks[f.Level], strings.ReplaceAll(f.Text, "\n", "; "))
+		if f.Next != "" {
+			line("    → %s\n", strings.ReplaceAll(f.Next, "\n", "; "))
+		}
 	}
-	fmt.Fprintf(a.Stderr, "%s, %s\n", count(r.Faults, "fault"), count(r.Warnings, "warning"))
+	return errors.Join(errs...)
 }
 
 func count(n int, what string) string {

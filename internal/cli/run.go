@@ -18,6 +18,7 @@ import (
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/config"
+	"github.com/hotcold/hotcold/internal/machine"
 	"github.com/hotcold/hotcold/internal/probe"
 	"github.com/hotcold/hotcold/internal/process"
 	"github.com/hotcold/hotcold/internal/status"
@@ -84,6 +85,7 @@ func (a *app) run(ctx context.Context) (err error) {
 	if o.Twins, err = a.twinOptions(ctx, c); err != nil {
 		return err
 	}
+	o.Checks = func(ctx context.Context) []machine.Finding { return machine.Look(ctx, a.machineOptions(c)) }
 	if c.MutualExclusion.On {
 		db, err := a.store(ctx, c, t, log)
 		if err != nil {

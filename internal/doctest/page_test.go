@@ -17,7 +17,7 @@ func manual() []string {
 	return []string{
 		"README.md", "ARCHITECTURE.md", "docs/operations.md", "docs/lease.md", "docs/design/lease.md",
 		"docs/corda.md", "docs/config-commands.md", "docs/artemis.md", "docs/azure.md", "docs/aws.md", "docs/mysql.md", "docs/etcd.md",
-		"docs/balancer.md", "docs/twins.md",
+		"docs/balancer.md", "docs/twins.md", "docs/check.md",
 	}
 }
 

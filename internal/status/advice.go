@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hotcold/hotcold/internal/agent"
+	"github.com/hotcold/hotcold/internal/machine"
 )
 
 // warnings are what a person should know although it may heal by itself.
@@ -31,6 +32,7 @@ func (o Overview) warnings(f Facts) []string {
 		all = append(all, "the holder runs with other timing than the configuration read here: an agent with this one takes no part")
 	}
 	all = append(all, o.noTwins()...)
+	all = append(all, o.unwell()...)
 	if v := o.versions(); len(v) > 1 {
 		all = append(all, "the agents run different versions: "+list(v))
 	}
@@ -54,6 +56,21 @@ func (o Overview) drives() (all []string) {
 			first = m
 		case m.drive.ID != first.drive.ID:
 			all = append(all, fmt.Sprintf("%s has the shared drive %s, and %s has %s: they do not share one", first.ID, shortID(first.drive.ID), m.ID, shortID(m.drive.ID)))
+		}
+	}
+	return all
+}
+
+// unwell says what is at fault with a machine on which an agent lives.
+func (o Overview) unwell() (all []string) {
+	for _, m := range o.Instances {
+		if !m.alive() || m.Checks == nil {
+			continue
+		}
+		for _, f := range m.Checks.Findings {
+			if f.Level == machine.Fault {
+				all = append(all, m.ID+": "+f.String())
+			}
 		}
 	}
 	return all

@@ -14,6 +14,7 @@ import (
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/clone"
 	"github.com/hotcold/hotcold/internal/drive"
+	"github.com/hotcold/hotcold/internal/machine"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
@@ -75,6 +76,7 @@ func (e emitter) view(v View) {
 	e.node(v.Node)
 	e.database(v.Database)
 	e.guarantee(v.Snapshot)
+	e.checks(v.Checks)
 	e.drive(v.Drive)
 	e.twins(v.Twins)
 	e.timing(v.Timing)
@@ -103,6 +105,17 @@ func (e emitter) guarantee(s agent.Snapshot) {
 	e.gauge("hotcold_fencing_on", "1 where the other machines' nodes are locked out of the database before ours starts.", truth(s.Fencing.On))
 	e.gauge("hotcold_fencing_epoch", "Epoch of the last time that they were locked out by this agent; 0 for never.", float64(s.Fencing.Epoch))
 	e.gauge("hotcold_fencing_seconds", "How long that took.", s.Fencing.Seconds)
+}
+
+func (e emitter) checks(c agent.Checks) {
+	count := map[machine.Level]int{}
+	for _, f := range c.Findings {
+		count[f.Level]++
+	}
+	for _, level := range []machine.Level{machine.Fault, machine.Warning} {
+		e.labelled("hotcold_check_findings", "What the last look at this machine found, as hotcold check does.", float64(count[level]), "level", string(level))
+	}
+	e.gauge("hotcold_check_timestamp_seconds", "When this machine was last looked at; 0 for never.", unix(c.At))
 }
 
 // drive says nothing where none is watched: a drive that is down is something else.

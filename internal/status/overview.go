@@ -130,6 +130,8 @@ type Member struct {
 	Version    string    `json:"version,omitempty"`
 	// Twins is how its machine compares with another; missing where it was not compared.
 	Twins *agent.Twins `json:"twins,omitempty"`
+	// Checks is what it found about its machine; missing where it has not looked.
+	Checks *agent.Checks `json:"checks,omitempty"`
 	// Problem says why the last word could not be read.
 	Problem string `json:"problem,omitempty"`
 
@@ -264,6 +266,9 @@ func memberOf(in notice.Instance) Member {
 	m.fencing, m.drive = s.Fencing, s.Drive
 	if s.Twins.With != "" {
 		m.Twins = &s.Twins
+	}
+	if !s.Checks.At.IsZero() {
+		m.Checks = &s.Checks
 	}
 	m.NodePID, m.LastExit, m.LastLine, m.Version = s.Node.PID, s.Node.LastExit, s.Node.LastLine, s.Version
 	return m

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -292,7 +291,7 @@ func number(v float64) string {
 	case v < 0:
 		return "-"
 	case v >= 1000:
-		return strings.TrimSuffix(fmt.Sprintf("%.0f", v), ".")
+		return fmt.Sprintf("%.0f", v)
 	case v >= 10:
 		return fmt.Sprintf("%.1f", v)
 	}

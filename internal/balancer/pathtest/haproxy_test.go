@@ -27,6 +27,9 @@ import (
 	"github.com/hotcold/hotcold/internal/testserver/yard"
 )
 
+// checkTimeout is far above what an answer takes on a busy machine: a look that fails cuts connections.
+const checkTimeout = 10 * time.Second
+
 // agentPort is where the stand-ins for the two agents say who is hot.
 const agentPort = 6700
 
@@ -183,7 +186,7 @@ func (h *haproxyPath) config() *config.Config {
 	c := &config.Config{Balancer: config.Balancer{
 		Profile: config.ProfilePair, Old: config.OldCut,
 		Probes: []config.BalancerProbe{{Name: "hot", Protocol: config.ProbeAgent, Interval: 50 * time.Millisecond, Fast: 50 * time.Millisecond,
-			Timeout: time.Second, Unhealthy: 1, Healthy: 1}},
+			Timeout: checkTimeout, Unhealthy: 1, Healthy: 1}},
 	}}
 	for _, name := range []string{"a", "b"} {
 		c.Machines = append(c.Machines, config.Machine{Name: name, Address: h.addresses[name],

@@ -280,7 +280,7 @@ func (l *lab) smb() {
   pid directory = %[2]s
   ncalrpc dir = %[2]s/ncalrpc
   log file = %[2]s/log.%%m
-  socket options = TCP_NODELAY SO_KEEPALIVE TCP_KEEPIDLE=5 TCP_KEEPINTVL=2 TCP_KEEPCNT=3
+  socket options = TCP_NODELAY SO_KEEPALIVE TCP_KEEPIDLE=5 TCP_KEEPINTVL=2 TCP_KEEPCNT=3 TCP_USER_TIMEOUT=10000
 [%[5]s]
   path = %[3]s
   read only = no

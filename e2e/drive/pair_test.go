@@ -48,7 +48,7 @@ func conf(dsn, base, name, kind string) string {
   baseDirectory = %q
   runtimeDir = /run/hotcold
   database.url = %q
-  mutualExclusion { machineName = %s, updateInterval = 500 ms, waitInterval = 6 s }
+  mutualExclusion { machineName = %s, updateInterval = 1 s, waitInterval = 12 s }
   node { command = [/bin/sh, node.sh], cgroup = off }
   drive { path = /mnt/ledger, type = %s, hangLimit = 10 s }
   listen.address = off
@@ -61,7 +61,7 @@ func conf(dsn, base, name, kind string) string {
 func (g *guest) prepare(p protocol) {
 	g.l.t.Helper()
 	conf := conf(g.l.guestDSN(), "/opt/ledger", g.name, p.kind)
-	g.sh(fmt.Sprintf("mkdir -p /opt/ledger /etc/hotcold && cat > /etc/hotcold/hotcold.conf <<'END'\n%sEND\ncat > /opt/ledger/node.sh <<'END'\n%sEND\necho '%s' > /run/key\nln -sf %s /run/hotcold.bin",
+	g.sh(fmt.Sprintf("mkdir -p /opt/ledger /etc/hotcold && cat > /etc/hotcold/hotcold.conf <<'END'\n%sEND\ncat > /opt/ledger/node.sh <<'END'\n%sEND\necho '%s' > /run/key\ncp %s /run/hotcold.bin",
 		conf, nodeScript, accountKey, hotcold(g.l.t)))
 }
 

@@ -125,7 +125,7 @@ func (a *app) check(ctx context.Context, c *config.Config, only []string) *check
 		a.lintCheck(ctx, k.r, c)
 	}
 	t := k.timing()
-	asked := slices.ContainsFunc([]string{"database", "twins", "node", "pair"}, k.wants)
+	asked := slices.ContainsFunc([]string{"database", "twins", "node", "machine", "pair"}, k.wants)
 	if asked && c.MutualExclusion.On && t != (lease.Timing{}) {
 		k.open(ctx, t)
 		defer k.close()

@@ -7,7 +7,6 @@ import (
 
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/config"
-	"github.com/hotcold/hotcold/internal/machine"
 	"github.com/hotcold/hotcold/lease"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
@@ -105,12 +104,6 @@ func (k *checker) pair(t lease.Timing) {
 			r.next("fault", "pair", "run `hotcold check` there", "%s could not take over: %s", m.ID, strings.Join(m.Reasons, "; "))
 		default:
 			r.add("ok", "pair", "%s is %s, %.0f s ago", m.ID, m.State, m.AgeSeconds)
-		}
-		if m.Checks == nil {
-			continue
-		}
-		for _, f := range m.Checks.Findings { // a fault over there is no fault of this machine
-			r.next(string(machine.Warning), "pair", f.Next, "%s: %s", m.ID, f.Text)
 		}
 	}
 	if others == 0 {

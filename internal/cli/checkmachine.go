@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/clone"
 	"github.com/hotcold/hotcold/internal/config"
 	"github.com/hotcold/hotcold/internal/machine"
@@ -22,6 +23,22 @@ func (k *checker) machine(ctx context.Context) {
 	}
 	for _, f := range machine.Look(ctx, o) {
 		k.r.next(string(f.Level), "machine", f.Next, "%s", f.Text)
+	}
+	k.otherMachines()
+}
+
+// otherMachines says what the other agents found on theirs. A fault over there is no fault of this machine.
+func (k *checker) otherMachines() {
+	if k.seen == nil {
+		return
+	}
+	for _, m := range k.seen.Instances {
+		if m.ID == k.conf.Instance.ID || m.Stale || m.State == agent.Ended || m.Checks == nil {
+			continue
+		}
+		for _, f := range m.Checks.Findings {
+			k.r.next(string(machine.Warning), "machine", f.Next, "%s: %s", m.ID, f.Text)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ type twins struct {
 	// All below is of that goroutine alone.
 	here     clone.Manifest
 	stamps   map[string]stamp
-	told     string        // digest of the manifest that was told last
+	told     string        // digest of what was told last, but for what the node itself writes
 	toldAt   time.Duration // boot clock
 	others   map[string]otherWord
 	complain string // what was logged last
@@ -162,7 +162,7 @@ func (t *twins) look(parent context.Context, sel clone.Selection, pace int64, wi
 		return err
 	case whole:
 		view.Advice = t.advice(here, view)
-		view.Files, view.Digest = len(here.Entries), here.Digest()
+		view.Files, view.Digest = len(here.Entries), t.told
 	}
 	t.a.compared(view, t.faults(here, view))
 	if whole {
@@ -231,7 +231,7 @@ func (t *twins) read(ctx context.Context, sel clone.Selection, pace int64, forme
 
 // tell writes the manifest into the history, where it is new or was told long ago.
 func (t *twins) tell(m clone.Manifest) {
-	now, digest := t.a.o.Clock.Now().Boot, m.Digest()
+	now, digest := t.a.o.Clock.Now().Boot, m.Firm(t.a.o.Twins.Selection).Digest()
 	if digest == t.told && now < t.toldAt+tellAgain {
 		return
 	}
@@ -240,7 +240,7 @@ func (t *twins) tell(m clone.Manifest) {
 		text = "its files have changed"
 	}
 	t.told, t.toldAt = digest, now
-	t.a.note(EventFiles, t.a.Snapshot().Epoch, Document{Text: text, Files: reportFiles(m, t.signed(m))})
+	t.a.note(EventFiles, t.a.Snapshot().Epoch, Document{Text: text, Files: reportFiles(digest, m, t.signed(m))})
 }
 
 // signed reads the content of what is told with its content.

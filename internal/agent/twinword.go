@@ -26,6 +26,7 @@ const (
 
 // Files are what an agent tells of its machine.
 type Files struct {
+	// Digest stands for the manifest, but for the files in which the node itself writes.
 	Digest   string         `json:"digest"`
 	Manifest clone.Manifest `json:"manifest"`
 	// Cut: there are more files than can be told, and none of them is; the digest
@@ -36,8 +37,8 @@ type Files struct {
 }
 
 // reportFiles makes what is told of a manifest.
-func reportFiles(m clone.Manifest, signed map[string][]byte) *Files {
-	f := &Files{Digest: m.Digest(), Manifest: m, Signed: signed}
+func reportFiles(digest string, m clone.Manifest, signed map[string][]byte) *Files {
+	f := &Files{Digest: digest, Manifest: m, Signed: signed}
 	if text, err := json.Marshal(f); err != nil || len(text) > maxToldBytes {
 		f.Manifest, f.Cut = clone.Manifest{}, true
 	}

@@ -149,7 +149,7 @@ func otherFiles(events []notice.Event, self, machine string) *toldFiles {
 func (r *twinReport) files(here clone.Manifest, told *toldFiles, events []notice.Event, sel clone.Selection) {
 	r.There, r.ToldAt = told.instance, told.at
 	if told.Cut {
-		r.Differ = here.Digest() != told.Digest
+		r.Differ = here.Firm(sel).Digest() != told.Digest
 		r.Notes = append(r.Notes, told.instance+" has too many files to tell them one by one: "+
 			map[bool]string{true: "some differ", false: "all are alike"}[r.Differ])
 		return

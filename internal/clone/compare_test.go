@@ -176,3 +176,29 @@ func TestAManifestSaysNothingOfASecret(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Peers come and go in additional-node-infos/ while the node is hot.
+func TestWhatTheNodeItselfWritesIsNoMoreThanANote(t *testing.T) {
+	id := newKeyPair(t)
+	primary, backUp := node(t, id), t.TempDir()
+	cloned(t, open(t, primary), open(t, backUp), clone.Intent{})
+	sel := nodeSelection()
+	sel.Wanted = append(sel.Wanted, clone.Wanted{Path: "additional-node-infos/"})
+	sel.Loose = []string{"additional-node-infos/"}
+	build := func(dir string) clone.Manifest {
+		m, err := clone.Build(t.Context(), open(t, dir), sel, clone.BuildOptions{Passwords: passwords()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	before := build(primary).Firm(sel).Digest()
+	put(t, primary, "additional-node-infos/nodeInfo-1", []byte("peer"), 0o644)
+	here, there := build(backUp), build(primary)
+	if d := clone.Compare(here, there, sel, "machine-a"); len(d) != 1 || d[0].Weight != clone.Note {
+		t.Errorf("%+v", d)
+	}
+	if there.Firm(sel).Digest() != before || there.Digest() == here.Digest() {
+		t.Error("a file in which the node writes changes what is told")
+	}
+}

@@ -87,6 +87,18 @@ func (m Manifest) Only(sel Selection) Manifest {
 	return only
 }
 
+// Firm is a manifest without the files in which the node itself writes: those come
+// and go while it is hot, and nobody has to be told each time.
+func (m Manifest) Firm(sel Selection) Manifest {
+	firm := Manifest{Left: m.Left}
+	for _, e := range m.Entries {
+		if !anyPart(sel.Loose, e.Path) {
+			firm.Entries = append(firm.Entries, e)
+		}
+	}
+	return firm
+}
+
 // Bytes is the size of all files together.
 func (m Manifest) Bytes() (n int64) {
 	for _, e := range m.Entries {

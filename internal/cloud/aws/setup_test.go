@@ -87,7 +87,11 @@ func files(t *testing.T, s *aws.Setup) []cloud.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []cloud.File{s.Terraform(), stack, s.Script()}
+	readme, err := s.README("cloudformation")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []cloud.File{s.Terraform(), stack, s.Script(), readme}
 }
 
 func TestWhatIsRenderedIsTheGoldenFile(t *testing.T) {
@@ -112,5 +116,24 @@ func compare(t *testing.T, golden, text string) {
 	}
 	if text != string(want) {
 		t.Errorf("%s is not what is rendered; look at why, then run: go test ./internal/cloud/aws -run Golden -update", golden)
+	}
+}
+
+// What the README asks a person to type is known to be there, and in the order in which it is needed.
+func TestTheREADMEHasNoGapAndNoOtherFormat(t *testing.T) {
+	commands := map[string]string{"terraform": "terraform apply", "cloudformation": "aws cloudformation deploy", "aws": "./setup.sh"}
+	for format := range commands {
+		f, err := example(t, config.CloudClassic).README(format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for other, foreign := range commands {
+			if strings.Contains(f.Text, foreign) != (other == format) {
+				t.Errorf("the README for %s speaks of %s", format, foreign)
+			}
+		}
+		if strings.Contains(f.Text, "<no value>") || strings.Contains(f.Text, "%!") {
+			t.Errorf("the README for %s has a gap:\n%s", format, f.Text)
+		}
 	}
 }

@@ -147,7 +147,7 @@ func (a *app) balanceCheck(ctx context.Context) error {
 	for _, w := range c.Warnings {
 		report(a.Stderr, "warning", w.String())
 	}
-	r := &balancing{app: a, log: discard()}
+	r := &balancing{app: a, log: discard(), checking: true}
 	if _, err := r.newBalancer(c, inherited{}); err != nil {
 		return err
 	}

@@ -10,8 +10,16 @@ import (
 	"github.com/hotcold/hotcold/internal/config"
 )
 
-// kernelUnfit says why the kernel path cannot be used.
+// kernelUnfit says why the kernel path cannot be used. It tries that out, which nobody may do who uses it already.
 func kernelUnfit(c *config.Config, o balancer.Options, in inherited) error {
+	if err := kernelLacks(c, o, in); err != nil {
+		return err
+	}
+	return kernel.Available()
+}
+
+// kernelLacks says what the configuration asks for and the kernel path has not.
+func kernelLacks(c *config.Config, o balancer.Options, in inherited) error {
 	var faults []error
 	if len(in.rules) > 0 {
 		faults = append(faults, fmt.Errorf("listeners were handed over by %s, and the kernel path has none", in.from))
@@ -24,10 +32,7 @@ func kernelUnfit(c *config.Config, o balancer.Options, in inherited) error {
 		machines = append(machines, m.Address)
 	}
 	faults = append(faults, kernel.Supports(o.Setup(), machines...), kernel.Forwards(o.Setup()))
-	if err := errors.Join(faults...); err != nil {
-		return err
-	}
-	return kernel.Available()
+	return errors.Join(faults...)
 }
 
 func (r *balancing) kernelPath(c *config.Config, why string) (dataPath, error) {
@@ -35,5 +40,5 @@ func (r *balancing) kernelPath(c *config.Config, why string) (dataPath, error) {
 	if err != nil {
 		return dataPath{}, err
 	}
-	return dataPath{Path: p, name: "kernel", why: why, supports: func(c *config.Config) error { return kernelUnfit(c, r.options(c), inherited{}) }}, nil
+	return dataPath{Path: p, name: "kernel", why: why, supports: func(c *config.Config) error { return kernelLacks(c, r.options(c), inherited{}) }}, nil
 }

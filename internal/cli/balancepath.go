@@ -26,7 +26,11 @@ func (r *balancing) choosePath(c *config.Config, o balancer.Options, in inherite
 	case config.DataPathSplice:
 		return r.splicePath(in, "as hotcold.balancer.dataPath says")
 	case config.DataPathKernel:
-		if err := kernelUnfit(c, o, in); err != nil {
+		unfit := kernelUnfit
+		if r.checking {
+			unfit = kernelLacks // a balancer that runs here may use the kernel already
+		}
+		if err := unfit(c, o, in); err != nil {
 			return dataPath{}, fmt.Errorf("%v: the kernel path cannot be used: %w", c.Where("hotcold.balancer.dataPath"), err)
 		}
 		return r.kernelPath(c, "as hotcold.balancer.dataPath says")

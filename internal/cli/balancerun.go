@@ -31,6 +31,9 @@ type balancing struct {
 	b      *balancer.Balancer
 	server *status.Server // nil where it listens nowhere
 
+	// checking: nothing will run.
+	checking bool
+
 	// What the pages tell beside the balancer's snapshot.
 	conf    atomic.Pointer[inForce]
 	refused atomic.Pointer[status.RefusedConfig]

@@ -47,6 +47,7 @@ func TestThePairOutlivesWhatHappensToAMachine(t *testing.T) {
 			}
 			if p.kind == "smb" {
 				a.wantNobrlFound(b)
+				b.wantTheGuidesLineFound()
 			}
 			b.agent()
 			l.until("a machine without its drive to say so", takeoverLimit, func() bool {
@@ -162,6 +163,24 @@ func (g *guest) wantNobrlFound(other *guest) {
 	for _, m := range []*guest{g, other} {
 		m.sh("umount /mnt/nobrl")
 	}
+}
+
+// wantTheGuidesLineFound writes the line of the guide of 2018 by hand. The server, which
+// wants encryption as Azure does with secure transfer, does not let it in.
+func (g *guest) wantTheGuidesLineFound() {
+	t := g.l.t
+	t.Helper()
+	g.sh("cp /etc/fstab /run/fstab && echo '//" + azureHost + "/" + share + " /mnt/ledger cifs vers=2.1,username=" + account + ",password=" + accountKey + ",dir_mode=0700,file_mode=0700,serverino' > /etc/fstab")
+	if out, code := g.end(g.begin("mount /mnt/ledger"), commandLimit); code == 0 {
+		t.Errorf("a server that wants encryption took SMB 2.1: %s", out)
+	}
+	r := g.check("")
+	for code, level := range map[string]string{"password": "fault", "smb2": "fault", "netdev": "warning", "nolease": "warning", "notMounted": "fault"} {
+		if !r.has(level, code) {
+			t.Errorf("no %s %s:%s", level, code, r)
+		}
+	}
+	g.sh("cp /run/fstab /etc/fstab")
 }
 
 // The drive's server stands still, for both machines. The node is killed, though it

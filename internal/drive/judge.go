@@ -136,9 +136,6 @@ func (m Mount) version() string {
 			return strings.TrimSuffix(v, ".0")
 		}
 	}
-	if m.Type == "nfs" {
-		return ""
-	}
 	return ""
 }
 

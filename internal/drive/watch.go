@@ -94,7 +94,8 @@ type Watch struct {
 	id        string
 	wellAt    time.Duration // boot clock of the last good answer
 	had       lockState
-	told      bool // that a look hangs, since the drive was last well
+	refused   uint64 // N of the first beat in a row that found the lock held elsewhere
+	told      bool   // that a look hangs, since the drive was last well
 }
 
 // Tenure is the time in which an agent is hot, as far as the drive goes.
@@ -361,7 +362,7 @@ func (w *Watch) judge(t *Tenure) {
 	}
 	w.publish(w.stateOf(v))
 	if t == nil {
-		w.had = lockNone
+		w.had, w.refused = lockNone, 0
 		return
 	}
 	w.tellLock(v)
@@ -408,6 +409,14 @@ func (w *Watch) publish(s State) {
 // tellLock logs when the lock comes and goes. It is evidence, and nobody waits for it.
 func (w *Watch) tellLock(v view) {
 	now := v.seen.Lock
+	if now != lockElse {
+		w.refused = 0
+	} else if w.refused == 0 {
+		w.refused = v.seen.N
+	}
+	if now == lockElse && w.refused == v.seen.N {
+		return // at a planned hand-over the former holder lets go in this very moment
+	}
 	if now == w.had || v.seen.Holder.Epoch > v.epoch || now == lockNone {
 		return
 	}

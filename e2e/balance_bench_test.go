@@ -94,25 +94,31 @@ func BenchmarkTakeoverThroughTheBalancer(b *testing.B) {
 	reportSpans(b, "whole", whole)
 }
 
-// greeted connects and waits for the greeting: when the node was started, and since when it listens.
+// greeted connects and waits for the greeting: when the node was started, and since when it listens. Who reaches a node
+// that is just being killed is cut again, and comes again, as every client does.
 func greeted(b *testing.B, addr string) (c net.Conn, started, listening time.Duration) {
 	b.Helper()
-	c, err := net.DialTimeout("tcp", addr, settleLimit)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = c.Close() })
-	if err := c.SetReadDeadline(time.Now().Add(settleLimit)); err != nil {
-		b.Fatal(err)
-	}
-	line := make([]byte, 64)
-	n, err := c.Read(line)
-	if err != nil {
-		b.Fatalf("wait for a greeting: %v", err)
-	}
-	if _, err := fmt.Sscan(strings.TrimSpace(string(line[:n])), (*int64)(&started), (*int64)(&listening)); err != nil {
-		b.Fatalf("a greeting says %q: %v", line[:n], err)
-	}
+	until(b, settleLimit, "a greeting through the balancer", func() (bool, string) {
+		var err error
+		if c, err = net.DialTimeout("tcp", addr, settleLimit); err != nil {
+			return false, err.Error()
+		}
+		line := make([]byte, 64)
+		n := 0
+		if err = c.SetReadDeadline(time.Now().Add(settleLimit)); err == nil {
+			n, err = c.Read(line)
+		}
+		if err == nil {
+			_, err = fmt.Sscan(strings.TrimSpace(string(line[:n])), (*int64)(&started), (*int64)(&listening))
+		}
+		if err != nil {
+			_ = c.Close()
+			return false, err.Error()
+		}
+		return true, ""
+	})
+	conn := c
+	b.Cleanup(func() { _ = conn.Close() })
 	return c, started, listening
 }
 

@@ -39,6 +39,7 @@ var faults = map[string]struct {
 func TestTheSuiteFindsEachFault(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestABrokenPathFails$/^"+fault.check+"$", "-test.v", "-test.count=1")
 			cmd.Env = append(os.Environ(), faultVariable+"="+name)
 			said, err := cmd.CombinedOutput()

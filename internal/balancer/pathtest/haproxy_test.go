@@ -35,6 +35,7 @@ const agentPort = 6700
 
 // The configuration that is rendered for HAProxy has to keep what it can of the promises of a path.
 func TestHAProxyWithTheRenderedConfigurationKeepsWhatItCan(t *testing.T) {
+	t.Parallel() // each has a process and a network of its own, and waits most of the time
 	yard.Within(t, func(t *testing.T) {
 		pathtest.Run(t, yard.Options{}, func(t *testing.T, y *yard.Yard) pathtest.Fixture {
 			h := &haproxyPath{t: t, program: testserver.HAProxy(t), dir: testserver.Dir(t), machines: map[string]*agent{},

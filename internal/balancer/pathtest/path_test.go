@@ -15,6 +15,7 @@ import (
 )
 
 func TestSpliceKeepsThePromisesOfAPath(t *testing.T) {
+	t.Parallel() // each has a process and a network of its own, and waits most of the time
 	yard.Within(t, func(t *testing.T) {
 		pathtest.Run(t, yard.Options{}, func(t *testing.T, _ *yard.Yard) pathtest.Fixture {
 			p, err := splice.New(splice.Options{Clock: clock.System(), Log: slog.New(slog.DiscardHandler)})
@@ -37,6 +38,7 @@ var whatTheKernelLacks = map[pathtest.Ability]string{
 }
 
 func TestKernelKeepsThePromisesOfAPath(t *testing.T) {
+	t.Parallel() // each has a process and a network of its own, and waits most of the time
 	yard.Within(t, func(t *testing.T) {
 		kernelKeeps(t, true)
 	})
@@ -44,6 +46,7 @@ func TestKernelKeepsThePromisesOfAPath(t *testing.T) {
 
 // Without masquerade a machine sees the client's own address, and answers through the balancer.
 func TestKernelWithoutMasqueradeKeepsThePromisesOfAPath(t *testing.T) {
+	t.Parallel() // each has a process and a network of its own, and waits most of the time
 	yard.Within(t, func(t *testing.T) {
 		kernelKeeps(t, false)
 	})

@@ -26,6 +26,9 @@ const (
 	farewell = 300 * time.Millisecond
 	// retry is when a sweep that did not succeed is tried again.
 	retry = time.Second
+	// rest is how often a look that somebody asks for has to fit into the time since the last one: the kernel keeps
+	// connections that are over for two minutes, and to look through a hundred thousand of them is work.
+	rest = 50
 )
 
 // sweeper ends connections. It belongs to the goroutine of Run.
@@ -50,6 +53,7 @@ func (p *Path) Run(ctx context.Context) error {
 		cut: map[uint8]uint64{}, idle: map[uint8]uint64{}, ended: map[uint8]uint64{}}
 	timer := p.o.Clock.Timer(p.o.Clock.Now().Boot)
 	defer timer.Stop()
+	var rested time.Duration
 	for {
 		var answer chan<- struct{}
 		select {
@@ -58,8 +62,15 @@ func (p *Path) Run(ctx context.Context) error {
 		case <-p.wake:
 		case <-timer.C():
 		case answer = <-p.asked:
+			if p.o.Clock.Now().Boot < rested {
+				close(answer) // the numbers are those of a moment ago
+				continue
+			}
 		}
+		began := p.o.Clock.Now().Boot
 		next, err := s.sweep(ctx)
+		now := p.o.Clock.Now().Boot
+		rested = now + rest*(now-began)
 		if err != nil && ctx.Err() == nil {
 			p.o.Log.Warn("a look at the kernel's connections did not succeed", "err", err)
 			next = retry
@@ -67,7 +78,7 @@ func (p *Path) Run(ctx context.Context) error {
 		if answer != nil {
 			close(answer)
 		}
-		timer.Reset(p.o.Clock.Now().Boot + next)
+		timer.Reset(now + next)
 	}
 }
 

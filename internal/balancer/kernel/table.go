@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -91,10 +92,10 @@ func (t *table) own(socket *netlink.Conn, dormant bool) error {
 }
 
 func (t *table) line(kind int, flags netlink.HeaderFlags, tableFlags uint32) netlink.Message {
-	attributes := netlink.NewAttributeEncoder()
+	attributes := bigEndian()
 	attributes.String(unix.NFTA_TABLE_NAME, t.t.Name)
 	if kind == unix.NFT_MSG_NEWTABLE {
-		attributes.Bytes(unix.NFTA_TABLE_FLAGS, []byte{byte(tableFlags >> 24), byte(tableFlags >> 16), byte(tableFlags >> 8), byte(tableFlags)})
+		attributes.Uint32(unix.NFTA_TABLE_FLAGS, tableFlags)
 	}
 	data, _ := attributes.Encode() // fails for values that are too long, and the name was checked
 	return netlink.Message{
@@ -159,24 +160,75 @@ func (t *table) counter(name string) *nftables.NamedObj {
 	return &nftables.NamedObj{Table: t.t, Name: name, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}}
 }
 
-// counters reads all counters by their names: packets and bytes.
+// counters reads all counters by their names: packets and bytes. The library would read all objects, and it reads and
+// writes times of connections through a map that all goroutines share; so only counters are asked for, and read here.
 func (t *table) counters() (map[string]expr.Counter, error) {
 	// Not over the owner's socket: this is called while another may be in a transaction there.
-	c, err := nftables.New()
+	socket, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink socket: %w", err)
 	}
-	objects, err := c.GetNamedObjects(t.t)
+	defer socket.Close()
+	attributes := bigEndian()
+	attributes.String(unix.NFTA_OBJ_TABLE, t.t.Name)
+	attributes.Uint32(unix.NFTA_OBJ_TYPE, unix.NFT_OBJECT_COUNTER)
+	data, _ := attributes.Encode() // fails for values that are too long, and the name was checked
+	answers, err := socket.Execute(netlink.Message{
+		Header: netlink.Header{
+			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETOBJ),
+			Flags: netlink.Request | netlink.Dump,
+		},
+		Data: append([]byte{unix.NFPROTO_INET, unix.NFNETLINK_V0, 0, 0}, data...),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the counters of the table %s: %w", t.t.Name, err)
 	}
 	counters := map[string]expr.Counter{}
-	for _, o := range objects {
-		if o, ok := o.(*nftables.NamedObj); ok {
-			if n, ok := o.Obj.(*expr.Counter); ok {
-				counters[strings.TrimRight(o.Name, "\x00")] = *n
-			}
+	for _, m := range answers {
+		name, n, err := counterOf(m.Data)
+		if err != nil {
+			return nil, fmt.Errorf("read a counter of the table %s: %w", t.t.Name, err)
 		}
+		counters[name] = n
 	}
 	return counters, nil
+}
+
+// counterOf reads one counter of an answer, behind the header of netfilter.
+func counterOf(data []byte) (name string, n expr.Counter, err error) {
+	const header = 4
+	if len(data) < header {
+		return "", n, errors.New("the answer is too short")
+	}
+	d, err := netlink.NewAttributeDecoder(data[header:])
+	if err != nil {
+		return "", n, err
+	}
+	d.ByteOrder = binary.BigEndian
+	for d.Next() {
+		switch d.Type() {
+		case unix.NFTA_OBJ_NAME:
+			name = d.String()
+		case unix.NFTA_OBJ_DATA:
+			d.Nested(func(d *netlink.AttributeDecoder) error {
+				for d.Next() {
+					switch d.Type() {
+					case unix.NFTA_COUNTER_BYTES:
+						n.Bytes = d.Uint64()
+					case unix.NFTA_COUNTER_PACKETS:
+						n.Packets = d.Uint64()
+					}
+				}
+				return d.Err()
+			})
+		}
+	}
+	return name, n, d.Err()
+}
+
+// bigEndian encodes numbers as netfilter has them.
+func bigEndian() *netlink.AttributeEncoder {
+	e := netlink.NewAttributeEncoder()
+	e.ByteOrder = binary.BigEndian
+	return e
 }

@@ -120,8 +120,8 @@ func TestAKilledDemoTakesAgentsAndNodesAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, bufio.NewScanner(out), "machine-b is cold and could take over")
-	if left := traces(t, temp); len(left) != 4 { // two agents, a guard, a node
-		t.Errorf("want four processes, found:\n%s", strings.Join(left, "\n"))
+	if left := traces(t, temp); len(left) != 5 { // the balancer, two agents, a guard, a node
+		t.Errorf("want five processes, found:\n%s", strings.Join(left, "\n"))
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

@@ -79,7 +79,7 @@ func messages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for name, f := range goFiles(t, false) {
-		if strings.HasPrefix(name, "internal/testserver/") || strings.HasPrefix(name, "internal/demo/") {
+		if strings.HasPrefix(name, "internal/testserver/") || strings.HasPrefix(name, "internal/balancer/pathtest/") || strings.HasPrefix(name, "internal/demo/") {
 			continue
 		}
 		constants := constantsOf(f)

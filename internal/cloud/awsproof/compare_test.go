@@ -77,6 +77,7 @@ func (a *account) classic(t *testing.T, s *aws.Setup, group string, how way) []a
 			instances = append(instances, *i.InstanceId)
 		}
 		slices.Sort(instances)
+		instances = slices.Compact(instances) // AWS registers a machine once; the imitation lists it for each time it was told
 		if wanted := slices.Sorted(slices.Values(s.Instances)); !slices.Equal(instances, wanted) {
 			t.Errorf("%s has the machines %v, want %v", want.Name, instances, wanted)
 		}

@@ -269,7 +269,7 @@ func TestNobodyLeavesConnectionsAlone(t *testing.T) {
 	c.echo(t)
 	p.steer(to4(0, 1), balancer.Old{})
 	c.echo(t)
-	if f := p.Flows(); f.Rules[0].Open != 1 || f.Rules[0].Cut != 0 {
+	if f := p.until("one is open", func(f balancer.Flows) bool { return f.Rules[0].Open == 1 }); f.Rules[0].Cut != 0 {
 		t.Errorf("counted %+v", f.Rules[0])
 	}
 }

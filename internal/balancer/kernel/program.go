@@ -262,6 +262,10 @@ func (t *table) limits(chain string, r *rule, changed bool) error {
 	return nil
 }
 
+// overSeconds is how long the kernel remembers a connection that is over, for packets that come late. Its own 120 s
+// would have every look for silent connections go through two minutes of those that are not there any more.
+const overSeconds = 10
+
 // idle gives new connections the rule's own times.
 func (t *table) idle(chain string, r *rule, changed bool) {
 	o := &nftables.NamedObj{Table: t.t, Name: named(objectIdle, r.id), Type: nftables.ObjTypeCtTimeout}
@@ -274,6 +278,7 @@ func (t *table) idle(chain string, r *rule, changed bool) {
 	seconds := uint32((r.IdleTimeout + idleGrace(r.IdleTimeout)) / time.Second)
 	o.Obj = &expr.CtTimeout{L3Proto: uint16(familyOf(r.Frontend.Addr()).proto), L4Proto: unix.IPPROTO_TCP, Policy: expr.CtStatePolicyTimeout{
 		expr.CtStateTCPESTABLISHED: seconds, expr.CtStateTCPUNACK: min(seconds, 300), expr.CtStateTCPRETRANS: min(seconds, 300),
+		expr.CtStateTCPTIMEWAIT: overSeconds,
 	}}
 	t.c.AddObj(o)
 	t.rule(chain, &expr.Objref{Type: unix.NFT_OBJECT_CT_TIMEOUT, Name: o.Name})

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/testserver"
 	"github.com/hotcold/hotcold/internal/testserver/yard"
 )
@@ -154,7 +155,7 @@ func (s *stage) peer(b *testing.B, program, name, text string, args ...string) *
 	cmd.Dir = s.dir
 	cmd.Stderr = os.Stderr
 	must(b, s.yard.Balancer.Start(cmd))
-	for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+	for began := time.Now(); clock.Wait(b.Context(), clock.System(), 5*time.Millisecond) == nil; {
 		c, err := net.Dial("tcp", net.JoinHostPort(s.yard.Balancer.Address(0).String(), strconv.Itoa(sinkPort+ports-1)))
 		if err == nil {
 			_ = c.Close()
@@ -164,6 +165,8 @@ func (s *stage) peer(b *testing.B, program, name, text string, args ...string) *
 			b.Fatalf("%s does not accept after %v: %v", program, startLimit, err)
 		}
 	}
+	b.Fatalf("%s was not waited for: %v", program, b.Context().Err())
+	return nil
 }
 
 // end kills a contender and its children, and waits until their ports are free.

@@ -112,7 +112,7 @@ func clean(ctx context.Context, o CleanOptions) (Proof, error) {
 
 func (c *cleaner) close() {
 	if c.guard != nil {
-		c.guard.Close()
+		_ = unlock(c.guard) // what could not be unlocked is closed, and the kernel unlocks it
 	}
 }
 

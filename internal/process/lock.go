@@ -55,7 +55,16 @@ func Acquire(runtimeDir string) (*Lock, error) {
 
 // Release frees the lock. The file stays: removing it would let two agents
 // lock two files of one name.
-func (l *Lock) Release() error { return l.f.Close() }
+func (l *Lock) Release() error { return unlock(l.f) }
+
+// unlock frees the lock at once. To close the file would not be enough: a program
+// that is being started by another goroutine has a copy of every open file for as
+// long as it takes from its fork to its exec, and a lock lives until the last copy
+// is closed.
+func unlock(f *os.File) error {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	return errors.Join(err, f.Close())
+}
 
 // flock opens path and locks it without waiting.
 func flock(path string) (*os.File, error) {

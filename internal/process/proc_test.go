@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestStatIsReadWhateverTheNameHolds(t *testing.T) {
@@ -240,6 +242,39 @@ func mustDefaults(t *testing.T, o Options) Options {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// A program that another goroutine starts has copies of all open files between
+// its fork and its exec, which can take long on a loaded machine.
+func TestALockIsFreeOnceItIsGivenBackEvenIfACopyOfItsFileIsOpen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	l, err := Acquire(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cleaner{o: CleanOptions{RuntimeDir: dir}}
+	if !c.lockGuard() {
+		t.Fatal("the guard's lock is not free")
+	}
+	for _, f := range []*os.File{l.f, c.guard} {
+		fd, err := unix.Dup(int(f.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+	}
+	c.close()
+	if err := l.Release(); err != nil {
+		t.Error(err)
+	}
+	for _, path := range []string{guardLockPath(dir), l.f.Name()} {
+		f, err := flock(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		f.Close()
+	}
 }
 
 func TestOneAgentHoldsTheLock(t *testing.T) {

@@ -57,7 +57,7 @@ func runBalancer(t testing.TB, dir string, port int, body string) *front {
 	}
 	defer log.Close() // the balancer has its own copy
 	f.cmd = exec.Command(hotcold(t), "balance", "--config", f.conf)
-	f.cmd.Dir, f.cmd.Env = dir, []string{"LC_ALL=C", "GORACE=halt_on_error=1 exitcode=66"}
+	f.cmd.Dir, f.cmd.Env = dir, []string{"LC_ALL=C", "GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=20"}
 	f.cmd.Stdout, f.cmd.Stderr = log, log
 	f.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := f.cmd.Start(); err != nil {

@@ -69,7 +69,7 @@ func (m *machine) command(ctx context.Context, args ...string) *exec.Cmd {
 	line := slices.Concat(m.wrap, []string{hotcold(m.t)}, args, []string{"--config", m.conf})
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Dir = m.dir
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "HOME=" + m.dir, "GORACE=halt_on_error=1 exitcode=66"}
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "HOME=" + m.dir, "GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=20"}
 	return cmd
 }
 

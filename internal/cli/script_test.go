@@ -21,10 +21,21 @@ func TestMain(m *testing.M) {
 var update = flag.Bool("update", false, "write what the program says now into the scripts")
 
 // The scripts are what a person at a terminal does and sees.
-func TestTheCommandLine(t *testing.T) {
+func TestTheCommandLine(t *testing.T) { runScripts(t, "testdata", nil) }
+
+// runScripts runs the scripts of a folder with these environment variables.
+func runScripts(t *testing.T, dir string, vars map[string]string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
+		Dir: dir, RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code},
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("GORACE", os.Getenv("GORACE")) // a script's environment is its own
+			for name, value := range vars {
+				e.Setenv(name, value)
+			}
+			return nil
+		},
 	})
 }
 

@@ -15,11 +15,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotcold/hotcold/internal/corda"
+	"github.com/hotcold/hotcold/internal/drive"
 )
 
 // answers are what a new hotcold.conf is made of.
 type answers struct {
-	nodeConf, preset, cloud, database, drive, command, name string
+	nodeConf, preset, cloud, database, drive, driveType, command, name string
 }
 
 func (a *app) initCommand() *cobra.Command {
@@ -53,10 +54,13 @@ defaults. It never overwrites a file. The same file goes to both machines.`,
 	c.Flags().StringVar(&s.cloud, "cloud", "", "`where` the machines are: azure, aws or none")
 	c.Flags().StringVar(&s.database, "database", "", "`URL` of the lease's database, without a password (default: the node's)")
 	c.Flags().StringVar(&s.drive, "drive", "", "`directory` on which the shared drive is mounted")
+	c.Flags().StringVar(&s.driveType, "drive-type", "", "`type` of what serves it: nfs, smb, glusterfs or any (default: as mounted, or as the cloud has it)")
 	c.Flags().StringVar(&s.command, "command", "", "what starts the node, a `command` for /bin/sh")
 	c.Flags().StringVar(&s.name, "name", "", "`name` of the pair (default: the node's legal name)")
 	_ = c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(presets, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("cloud", cobra.FixedCompletions(clouds, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("drive-type", cobra.FixedCompletions(driveTypes(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.MarkFlagDirname("drive")
 	_ = c.MarkFlagFilename("node-conf", "conf")
 	return c
 }
@@ -86,9 +90,16 @@ func (s *answers) fill(a *app, c *cobra.Command, presets, clouds []string) error
 	}
 	q.ask(c.Context(), given("cloud"), &s.cloud, "where the machines are: "+strings.Join(clouds, ", "), "none")
 	q.ask(c.Context(), given("drive"), &s.drive, "directory of the shared drive (empty for none)", "")
+	if s.drive != "" {
+		q.ask(c.Context(), given("drive-type"), &s.driveType, "what serves the shared drive: "+strings.Join(driveTypes(), ", "), servedBy(s.drive, s.cloud))
+	}
 	switch {
 	case q.err != nil:
 		return q.err
+	case s.drive == "" && s.driveType != "":
+		return usage("--drive-type is %s, and no directory of a drive is named: add --drive", s.driveType)
+	case s.drive != "" && !slices.Contains(driveTypes(), s.driveType):
+		return usage("the type of the drive is %q, want one of %s", s.driveType, strings.Join(driveTypes(), ", "))
 	case !slices.Contains(presets, s.preset):
 		return usage("the preset is %q, want one of %s", s.preset, strings.Join(presets, ", "))
 	case !slices.Contains(clouds, s.cloud):
@@ -103,6 +114,28 @@ func (s *answers) fill(a *app, c *cobra.Command, presets, clouds []string) error
 		return usage("the preset corda needs --node-conf, the node's own file")
 	}
 	return nil
+}
+
+// driveTypes are the answers to what serves the shared drive.
+func driveTypes() []string {
+	return []string{string(drive.NFS), string(drive.SMB), string(drive.GlusterFS), string(drive.Any)}
+}
+
+// servedBy is what serves a drive as far as can be seen: what is mounted there, or else
+// what the cloud is known for.
+func servedBy(path, cloud string) string {
+	if mounts, err := drive.ReadMounts(); err == nil { // without it nothing is known
+		if m, ok := drive.Serving(mounts, path); ok && slices.Contains(driveTypes(), string(m.Kind())) {
+			return string(m.Kind())
+		}
+	}
+	switch cloud {
+	case "azure":
+		return string(drive.SMB)
+	case "aws":
+		return string(drive.NFS)
+	}
+	return string(drive.Any)
 }
 
 // included is the name of node.conf as hotcold.conf has to include it: relative to where that is.
@@ -193,7 +226,7 @@ func (s answers) text() string {
 		fmt.Fprintf(&b, "\n    # What starts the node. It must stay in the foreground.\n    node.command = %s\n", corda.Quote("exec "+strings.TrimPrefix(s.command, "exec ")))
 	}
 	if s.drive != "" {
-		fmt.Fprintf(&b, "\n    # The drive that both machines mount.%s\n    drive.path = %s\n", s.driveAdvice(), corda.Quote(s.drive))
+		b.WriteString(s.driveText())
 	}
 	b.WriteString(s.listenText())
 	b.WriteString("}\n")
@@ -206,6 +239,18 @@ func (s answers) databaseText() string {
 			"    # database { url = \"postgres://db.example.com:5432/hotcold\", user = hotcold, passwordFile = \"/etc/hotcold/password\" }\n"
 	}
 	return fmt.Sprintf("\n    # Where the lease is kept. The password is in a file that only the agent's user may read.\n    database {\n        url = %s\n        # user = hotcold\n        # passwordFile = \"/etc/hotcold/password\"\n    }\n", corda.Quote(s.database))
+}
+
+func (s answers) driveText() string {
+	return fmt.Sprintf(`
+    # The drive that both machines mount.%s
+    drive {
+        path = %s
+        # What has to serve it: nfs (EFS is one), smb (Azure Files is one) or glusterfs. A machine where anything else is
+        # there, an empty mount point for example, does not take over. With any a local folder will do: for a trial only.
+        type = %s
+    }
+`, s.driveAdvice(), corda.Quote(s.drive), s.driveType)
 }
 
 func (s answers) driveAdvice() string {

@@ -129,8 +129,10 @@ func TestEachWrongLineOfFstabIsFound(t *testing.T) {
 		{"noauto", swap(good, "nofail", "noauto"), "noauto", Warning},
 		{"NFS 3", "srv:/x /mnt/corda nfs _netdev,vers=3 0 0", "nfs3", Fault},
 		{"NFS 3 by its other name", "srv:/x /mnt/corda nfs _netdev,nfsvers=3 0 0", "nfs3", Fault},
-		{"nolock", "srv:/x /mnt/corda nfs4 _netdev,nolock 0 0", "nolock", Fault},
-		{"local_lock", "srv:/x /mnt/corda nfs4 _netdev,local_lock=all 0 0", "localLock", Fault},
+		{"nolock", "srv:/x /mnt/corda nfs _netdev,nolock 0 0", "nolock", Fault},
+		{"local_lock", "srv:/x /mnt/corda nfs _netdev,vers=3,local_lock=all 0 0", "localLock", Fault},
+		{"nolock, which NFS 4 does not heed", "srv:/x /mnt/corda nfs4 _netdev,nolock 0 0", "nolock", Warning},
+		{"local_lock, which NFS 4 does not heed", "srv:/x /mnt/corda nfs _netdev,nfsvers=4.1,local_lock=all 0 0", "localLock", Warning},
 		{"sshfs", "u@srv:/x /mnt/corda fuse.sshfs _netdev 0 0", CodeLocksPerMount, Fault},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -146,6 +146,22 @@ func version(want ...string) func(Mount) (string, bool) {
 	}
 }
 
+// heeds tells whether options can keep the locks of NFS on a machine. In NFS 4 locks are
+// a part of the protocol: a line may ask for it, and what is mounted does not show it.
+func heeds(m Mount) bool {
+	return m.mounted() || m.Type == "nfs" && !strings.HasPrefix(m.version(), "4")
+}
+
+func deaf(m Mount) bool { return !heeds(m) }
+
+// madeUp finds an SMB mount that numbers its files by itself. Of what is mounted the
+// kernel shows serverino and never its contrary; a line of fstab has it by default.
+func madeUp(m Mount) (string, bool) {
+	_, asked := m.Option("noserverino")
+	_, server := m.Option("serverino")
+	return "noserverino", asked || m.mounted() && !server
+}
+
 func isAzure(m Mount) bool { return azure(m.Source) }
 func isEFS(m Mount) bool   { return efs(m.Source) }
 
@@ -162,8 +178,10 @@ func nfsRules() []rule {
 	return []rule{
 		{nfs, "nfs3", Fault, version("2", "3"), "$: this old NFS keeps locks by a protocol of its own, and never gives up those of a machine that died", "mount it with nfsvers=4.1"},
 		{nfs, "nfs40", Warning, version("4"), "$: without the sessions of 4.1, a request that is sent twice may be done twice", "mount it with nfsvers=4.1"},
-		{nfs, "nolock", Fault, option("nolock"), "$: locks stay on this machine, the other one never hears of them", "mount it without nolock"},
-		{nfs, "localLock", Fault, option("local_lock", "all", "posix", "flock"), "$: locks stay on this machine, the other one never hears of them", "mount it without local_lock"},
+		{nfs, "nolock", Fault, and(option("nolock"), heeds), "$: locks stay on this machine, the other one never hears of them", "mount it without nolock"},
+		{nfs, "localLock", Fault, and(option("local_lock", "all", "posix", "flock"), heeds), "$: locks stay on this machine, the other one never hears of them", "mount it without local_lock"},
+		{nfs, "nolock", Warning, and(option("nolock"), deaf), "$: NFS 4 does not heed it; with NFS 3 locks would stay on this machine", "leave nolock out"},
+		{nfs, "localLock", Warning, and(option("local_lock", "all", "posix", "flock"), deaf), "$: NFS 4 does not heed it; with NFS 3 locks would stay on this machine", "leave local_lock out"},
 		{nfs, "soft", Warning, option("soft"), "$: when the server is slow, a write fails that the node may take for done", "mount it with hard: the agent watches for a drive that hangs"},
 		{nfs, "soft", Warning, option("softerr"), "$: when the server is slow, a write fails that the node may take for done", "mount it with hard: the agent watches for a drive that hangs"},
 		{nfs, "noac", Note, option("noac"), "$: every look asks the server, and every write waits for it; the lease does not need that", "leave noac out for speed"},
@@ -186,7 +204,7 @@ func smbRules() []rule {
 		{smb, "cacheLoose", Fault, option("cache", "loose"), "$: this machine may read what the other one has long replaced", "mount it with cache=strict, the default"},
 		{smb, "actimeo", Warning, above("actimeo", 1), "$: for so many seconds a change of the other machine is not seen here", "mount it with actimeo=1"},
 		{smb, "acregmax", Warning, above("acregmax", 1), "$: for so many seconds a change of the other machine is not seen here", "mount it with actimeo=1"},
-		{smb, "noserverino", Warning, option("noserverino"), "$: numbers of files are made up here and change, and a file may be taken for another", "mount it with serverino"},
+		{smb, "noserverino", Warning, madeUp, "$: numbers of files are made up here and change, and a file may be taken for another", "mount it with serverino"},
 	}
 }
 

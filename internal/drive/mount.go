@@ -39,6 +39,9 @@ func (m Mount) Option(name string) (string, bool) {
 	return "", false
 }
 
+// mounted tells what the kernel shows from what a line of fstab asks for.
+func (m Mount) mounted() bool { return m.ID != 0 }
+
 func (m Mount) has(option string) bool { return slices.Contains(m.Options, option) }
 
 // ReadMounts reads what is mounted now.

@@ -31,7 +31,8 @@ func (v view) fault() string {
 	}
 	switch {
 	case v.waiting >= v.patience():
-		return fmt.Sprintf("the shared drive %s has not answered for %v: is the network drive alive?", v.expect.Path, v.waiting.Round(time.Second))
+		// The same words for as long as it lasts: a reason that changes is logged anew.
+		return fmt.Sprintf("the shared drive %s has not answered within %v: is the network drive alive?", v.expect.Path, v.patience())
 	case v.stuck >= MaxAbandoned:
 		return fmt.Sprintf("the shared drive %s hangs: %d looks at it are stuck in the kernel", v.expect.Path, v.stuck)
 	case v.seen.N == 0:

@@ -235,7 +235,7 @@ func TestADriveThatHangsEndsTheTenureWhenItMay(t *testing.T) {
 	tenure := r.w.Hold(7)
 	r.until("the lock", func(s State) bool { return s.Lock == LockHeld })
 	f.set(true, fuse.OK)
-	r.until("a drive that hangs", func(s State) bool { return strings.Contains(s.Fault, "has not answered for") })
+	r.until("a drive that hangs", func(s State) bool { return strings.Contains(s.Fault, "has not answered within") })
 	began := time.Now()
 	if err := r.lost(tenure); !errors.Is(err, ErrLost) || Gone(err) || !strings.Contains(err.Error(), "has taken no write for") {
 		t.Errorf("got %v", err)
@@ -257,7 +257,7 @@ func TestAShortHangIsNoLossAndKeepsTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.set(true, fuse.OK)
-	r.until("a drive that hangs", func(s State) bool { return strings.Contains(s.Fault, "has not answered for") })
+	r.until("a drive that hangs", func(s State) bool { return strings.Contains(s.Fault, "has not answered within") })
 	f.set(false, fuse.OK)
 	r.until("the drive again", func(s State) bool { return s.Well && s.Lock == LockHeld })
 	if after, err := readHolder(behind); err != nil || after.Beat < before.Beat {

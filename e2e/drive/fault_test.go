@@ -35,37 +35,44 @@ func newPair(t *testing.T, p protocol) (l *lab, a, b *guest) {
 // machine has no drive, and is not ready. How long the file server keeps a dead
 // machine's lock is measured beside it; nobody waits for that.
 func TestThePairOutlivesWhatHappensToAMachine(t *testing.T) {
+	t.Parallel()
 	for _, p := range []protocol{overNFS(), overSMB()} {
 		t.Run(p.kind, func(t *testing.T) {
 			t.Parallel()
 			l, a, b := newPair(t, p)
-			a.agent()
-			l.untilHot(a)
-			b.sh("umount /mnt/ledger")
-			if r := b.check(""); !r.has("fault", "notMounted") {
-				t.Errorf("an unmounted drive:%s", r)
+			a.agent() // and while it waits for a lease of unknown age:
+			b.wantWrongFound(p.wrong)
+			b.sh("umount /mnt/ledger && mv /opt/ledger/artemis /opt/ledger/kept && mkdir /opt/ledger/artemis")
+			if r := b.check(""); !r.has("fault", "notMounted") || !r.has("fault", "notLinked") {
+				t.Errorf("an unmounted drive, and no link to it:%s", r)
 			}
+			b.sh("rmdir /opt/ledger/artemis && mv /opt/ledger/kept /opt/ledger/artemis")
 			if p.kind == "smb" {
 				a.wantNobrlFound(b)
 				b.wantTheGuidesLineFound()
 			}
 			b.agent()
-			l.until("a machine without its drive to say so", takeoverLimit, func() bool {
-				return strings.Contains(l.status().reasons(b), "/mnt/ledger is not mounted")
+			l.untilStatus("a machine without its drive to say so", func(s state) bool {
+				return strings.Contains(s.reasons(b), "/mnt/ledger is not mounted")
 			})
+			l.untilHot(a)
 			b.sh("mount /mnt/ledger")
 			l.untilStandby(b)
 			if r := b.check(""); r.Faults > 0 || !r.has("ok", "seen") || !r.has("ok", "marker") {
 				t.Errorf("the machine that stands by:%s", r)
 			}
+			if p.kind == "nfs" {
+				l.wantForgottenLockNoticed(t, a, b)
+			}
 
 			given := l.drill(a, b)
 			a.kill()
+			a.powerOn() // its agent is not started before the other one is hot
 			t.Logf("%s: power lost: %s hot after %v", p.name, b.name, l.untilHot(b).Round(100*time.Millisecond))
 			t.Logf("%s: power lost: %s", p.name, given())
 			l.untilLock(b)
 
-			a.start()
+			a.untilUp()
 			a.prepare(p)
 			a.mount(p)
 			a.agent()
@@ -199,17 +206,7 @@ func TestADriveThatHangsEndsTheNodeAndIsOutlived(t *testing.T) {
 		}
 	}
 	signal(syscall.SIGSTOP)
-	took := l.until("the node's end", takeoverLimit, func() bool {
-		h := l.status().Holder
-		return h != nil && h.Released
-	})
-	t.Logf("the node was dead and the lease free %v after the drive hung", took.Round(100*time.Millisecond))
-	if !a.said("the shared drive is lost: fencing the node") {
-		t.Error("the agent did not say why")
-	}
+	l.untilFenced(a, "the drive hung")
 	signal(syscall.SIGCONT)
-	l.until("a node again", takeoverLimit, func() bool {
-		s := l.status()
-		return s.hot(a) || s.hot(b)
-	})
+	l.untilOneIsHot(a, b)
 }

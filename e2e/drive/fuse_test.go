@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -80,6 +81,17 @@ func sshfs(t *testing.T) (a, b string) {
 	return mount("a"), mount("b")
 }
 
+// firstWrite closes told when something is written: a drill speaks once it has its lock.
+type firstWrite struct {
+	once sync.Once
+	told chan struct{}
+}
+
+func (w *firstWrite) Write(p []byte) (int, error) {
+	w.once.Do(func() { close(w.told) })
+	return len(p), nil
+}
+
 // sshfs mounts fine, reads and writes fine, and has locks that the other machine never
 // hears of: a drill measures that, and the check refuses it before.
 func TestADriveWhoseLocksEndAtTheMachineIsRefused(t *testing.T) {
@@ -104,12 +116,18 @@ func TestADriveWhoseLocksEndAtTheMachineIsRefused(t *testing.T) {
 	}
 
 	ctx, end := context.WithCancel(t.Context())
-	holds := make(chan struct{})
+	held, holds := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(holds)
 		cmd := exec.CommandContext(ctx, hotcold(t), "drive", "drill", "hold", "--path", a)
+		cmd.Stderr = &firstWrite{told: held}
 		_ = cmd.Run() // it is ended
 	}()
+	select {
+	case <-held:
+	case <-holds:
+		t.Error("a lock on a drive of its own could not be had")
+	}
 	_, talk, code := here(t.Context(), t, "drive", "drill", "wait", "--path", b)
 	end()
 	<-holds

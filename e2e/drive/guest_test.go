@@ -51,8 +51,12 @@ ip link set lo up
 ip addr add 10.77.0.1%[5]d/24 dev vec0
 ip link set vec0 up
 modprobe nfsv4
+modprobe nfsv3
 modprobe cifs
-cd /run/ctl
+` + answerAsks
+
+// answerAsks runs each script that is asked for, beside those that still run.
+const answerAsks = `cd /run/ctl
 touch up
 n=1
 while :; do
@@ -60,7 +64,7 @@ while :; do
 		( sh ./ask.$n > out.$n 2>&1 < /dev/null; echo $? > rc.$n.part; mv rc.$n.part rc.$n ) &
 		n=$((n + 1))
 	else
-		sleep 0.05
+		sleep 0.1
 	fi
 done
 `
@@ -77,18 +81,13 @@ func (l *lab) guest(n int) *guest {
 	return g
 }
 
-// start boots the guest, or boots it anew, and waits until it is up.
-func (g *guest) start() {
-	g.l.t.Helper()
-	g.powerOn()
-	g.untilUp()
-}
-
+// untilUp waits until it does what it is asked.
 func (g *guest) untilUp() {
 	g.l.t.Helper()
 	g.l.until(g.name, bootLimit, func() bool { return g.there("up") })
 }
 
+// powerOn boots the guest, or boots it anew.
 func (g *guest) powerOn() {
 	l := g.l
 	l.t.Helper()
@@ -182,9 +181,12 @@ func (g *guest) kill() {
 		for _, pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // an error means that it is dead
 		}
-		_ = clock.Wait(context.WithoutCancel(g.l.t.Context()), g.l.clock, pollPause) // a clean-up, too
+		g.l.pause()
 	}
 }
+
+// pause lets a moment pass, in a clean-up too.
+func (l *lab) pause() { _ = clock.Wait(context.WithoutCancel(l.t.Context()), l.clock, pollPause) }
 
 // freeze stops the guest's kernel and with it all that it runs; thaw lets it go on.
 func (g *guest) freeze() { g.signal(syscall.SIGSTOP) }

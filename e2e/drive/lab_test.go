@@ -36,6 +36,7 @@ const (
 const (
 	account    = "cordastore"
 	share      = "corda"
+	openShare  = "open"
 	accountKey = "c2VjcmV0+/=" // looks like one of Azure's
 	azureHost  = account + ".file.core.windows.net"
 	fileSystem = "fs-0123456789abcdef0"
@@ -50,6 +51,7 @@ type lab struct {
 	anchor int // a process that keeps the network namespace; it and all others end with dir
 	dsn    string
 	server *exec.Cmd // the file server
+	export string    // what NFS serves
 	clock  clock.Clock
 }
 
@@ -77,10 +79,13 @@ func need(t *testing.T, programs ...string) {
 	}
 }
 
-// newLab makes the network and starts what is wanted in it.
+// newLab makes the network, with so many places for guests in it.
 func newLab(t *testing.T, guests int) *lab {
 	t.Helper()
-	need(t, "linux.uml", "ip", "nsenter", "unshare")
+	need(t, "ip", "nsenter", "unshare")
+	if guests > 0 {
+		need(t, "linux.uml")
+	}
 	l := &lab{t: t, dir: testserver.Dir(t), clock: clock.System()}
 	anchor := l.run("unshare", "--net", "sleep", "1000000")
 	l.anchor = anchor.Process.Pid
@@ -151,12 +156,17 @@ func (l *lab) sh(line string) {
 // until waits for an event that nothing tells of by itself.
 func (l *lab) until(what string, limit time.Duration, is func() bool) time.Duration {
 	l.t.Helper()
+	return l.untilEach(pollPause, what, limit, is)
+}
+
+func (l *lab) untilEach(pause time.Duration, what string, limit time.Duration, is func() bool) time.Duration {
+	l.t.Helper()
 	began := l.clock.Now().Boot
 	for !is() {
 		if l.clock.Now().Boot-began > limit {
 			l.t.Fatalf("%s did not come within %v", what, limit)
 		}
-		if err := clock.Wait(l.t.Context(), l.clock, pollPause); err != nil {
+		if err := clock.Wait(l.t.Context(), l.clock, pause); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -240,28 +250,43 @@ func (l *lab) guestDSN() string {
 	return head + serverIP + ":5432/" + tail
 }
 
-// nfs starts NFS-Ganesha with one export, which is EFS to the guests.
+// nfs starts NFS-Ganesha with one export, which is EFS to the guests. It speaks NFS 3
+// too, as a server of one's own may, for those who mount it wrongly.
 func (l *lab) nfs() {
 	l.t.Helper()
-	need(l.t, "ganesha.nfsd", "mount.nfs4")
-	export := l.memory("export")
-	state := l.mkdir("ganesha")
+	need(l.t, "ganesha.nfsd", "mount.nfs4", "rpcbind")
+	l.export = l.memory("export")
+	if err := os.Mkdir(filepath.Join(l.export, "other"), 0o755); err != nil {
+		l.t.Fatal(err)
+	}
+	l.ganesha("3, 4", "rpcbind -f & ")
+}
+
+// ganesha starts the server with what it knows of its clients in a memory of its own:
+// a second one has heard of nobody.
+func (l *lab) ganesha(protocols, before string) {
+	l.t.Helper()
 	conf := filepath.Join(l.dir, "ganesha.conf")
-	l.write(conf, fmt.Sprintf(`NFS_CORE_PARAM { Protocols = 4; Bind_addr = %s; Enable_NLM = false; Enable_RQUOTA = false; }
-NFSV4 { Grace_Period = %d; Lease_Lifetime = %d; minor_versions = 1,2; RecoveryBackend = fs; }
-EXPORT { Export_Id = 1; Path = %s; Pseudo = /; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; PrivilegedPort = false; FSAL { Name = VFS; } }
-`, serverIP, leaseSeconds, leaseSeconds, export))
-	l.server = l.inside("ganesha.nfsd", "-F", "-L", filepath.Join(l.dir, "ganesha.log"), "-f", conf, "-p", filepath.Join(state, "pid"))
+	l.write(conf, fmt.Sprintf(`NFS_CORE_PARAM { Protocols = %[5]s; Bind_addr = %[1]s; MNT_Port = %[4]d; Enable_NLM = false; Enable_RQUOTA = false; mount_path_pseudo = true; }
+NFSV4 { Grace_Period = %[2]d; Lease_Lifetime = %[2]d; minor_versions = 1,2; RecoveryBackend = fs; }
+EXPORT { Export_Id = 1; Path = %[3]s; Pseudo = /; Protocols = %[5]s; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; PrivilegedPort = false; FSAL { Name = VFS; } }
+`, serverIP, leaseSeconds, l.export, mountPort, protocols))
+	l.server = l.inside("unshare", "--mount", "/bin/sh", "-ec", "mount -t tmpfs tmp /run; mount -t tmpfs tmp /var/lib/nfs; mkdir /var/lib/nfs/ganesha; "+before+
+		"exec ganesha.nfsd -F -L "+filepath.Join(l.dir, "ganesha.log")+" -f "+conf+" -p "+filepath.Join(l.dir, "ganesha.pid"))
 	l.untilOpen(2049)
 }
 
-// smb starts Samba with one share, which is Azure Files to the guests: it encrypts, or
-// lets nobody in.
+// mountPort is where the server of NFS 3 gives its exports out.
+const mountPort = 2050
+
+// smb starts Samba with a share that is Azure Files to the guests: it encrypts, or lets
+// nobody in. A second one is what that is with secure transfer switched off.
 func (l *lab) smb() {
 	l.t.Helper()
 	need(l.t, "smbd", "smbpasswd", "mount.cifs")
 	data, state := l.memory("share"), l.mkdir("samba")
 	conf := filepath.Join(l.dir, "smb.conf")
+	open := l.memory("open")
 	// The account is a user of Samba's that stands for the machine's root.
 	users := filepath.Join(l.dir, "users.map")
 	l.write(users, "root = "+account+"\n")
@@ -270,8 +295,7 @@ func (l *lab) smb() {
   bind interfaces only = yes
   smb ports = 445
   disable netbios = yes
-  server min protocol = SMB3_00
-  smb encrypt = required
+  server min protocol = SMB2_10
   unix extensions = no
   kernel oplocks = no
   load printers = no
@@ -288,7 +312,12 @@ func (l *lab) smb() {
   path = %[3]s
   read only = no
   force user = root
-`, serverIP, state, data, users, share))
+  smb encrypt = required
+[%[6]s]
+  path = %[7]s
+  read only = no
+  force user = root
+`, serverIP, state, data, users, share, openShare, open))
 	set := exec.Command("smbpasswd", "-c", conf, "-s", "-a", "root")
 	set.Stdin = strings.NewReader(accountKey + "\n" + accountKey + "\n")
 	if out, err := set.CombinedOutput(); err != nil {
@@ -298,19 +327,26 @@ func (l *lab) smb() {
 	l.untilOpen(445)
 }
 
-// untilOpen waits until a server in the lab listens.
+// untilOpen waits until a server in the lab listens, untilClosed until it does not.
 func (l *lab) untilOpen(port int) {
 	l.t.Helper()
+	l.until(fmt.Sprintf("a server on port %d", port), startLimit, func() bool { return l.listens(port) })
+}
+
+func (l *lab) untilClosed(port int) {
+	l.t.Helper()
+	l.until(fmt.Sprintf("the end of the server on port %d", port), startLimit, func() bool { return !l.listens(port) })
+}
+
+func (l *lab) listens(port int) bool {
 	open := fmt.Sprintf(":%04X ", port)
-	l.until(fmt.Sprintf("a server on port %d", port), startLimit, func() bool {
-		for _, table := range []string{"tcp", "tcp6"} {
-			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", l.anchor, table))
-			if err == nil && strings.Contains(string(text), open+"00000000:0000 0A") || err == nil && strings.Contains(string(text), open+strings.Repeat("0", 32)+":0000 0A") {
-				return true
-			}
+	for _, table := range []string{"tcp", "tcp6"} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", l.anchor, table))
+		if err == nil && strings.Contains(string(text), open+"00000000:0000 0A") || err == nil && strings.Contains(string(text), open+strings.Repeat("0", 32)+":0000 0A") {
+			return true
 		}
-		return false
-	})
+	}
+	return false
 }
 
 // memory is a directory in memory: what is measured on it is the protocol and not the

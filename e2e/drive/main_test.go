@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// These tests wait for leases, far more than they compute: all run side by side, also
+	// on two processors.
+	if err := flag.Set("test.parallel", sideBySide); err != nil {
+		panic(err)
+	}
 	code := testserver.Main(m)
 	if program.dir != "" {
 		if err := os.RemoveAll(program.dir); err != nil {
@@ -21,6 +27,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// sideBySide is how many tests there are with guests or cells.
+const sideBySide = "4"
 
 // program is the binary under test, built once for all tests.
 var program struct {

@@ -17,14 +17,15 @@ type protocol struct {
 	kind  string // hotcold.drive.type
 	serve func(*lab)
 	fstab string // arguments of `drive fstab`
+	wrong []wrong
 }
 
 func overNFS() protocol {
-	return protocol{"NFS 4.1", "nfs", (*lab).nfs, "efs --fs-id " + fileSystem + " --region " + region}
+	return protocol{"NFS 4.1", "nfs", (*lab).nfs, "efs --fs-id " + fileSystem + " --region " + region, wrongOverNFS()}
 }
 
 func overSMB() protocol {
-	return protocol{"SMB 3", "smb", (*lab).smb, "azure --account " + account + " --share " + share + " --vers 3.0 --key-file /run/key"}
+	return protocol{"SMB 3", "smb", (*lab).smb, "azure --account " + account + " --share " + share + " --vers 3.0 --key-file /run/key", wrongOverSMB()}
 }
 
 // The node of these tests: it is a Corda node as far as hotcold can see, and keeps a
@@ -159,7 +160,7 @@ func (s state) reasons(g *guest) string {
 // untilHot waits for a takeover and says how long it took.
 func (l *lab) untilHot(g *guest) time.Duration {
 	l.t.Helper()
-	took := l.until(g.name+" to be hot", takeoverLimit, func() bool { return l.status().hot(g) })
+	took := l.untilStatus(g.name+" to be hot", func(s state) bool { return s.hot(g) })
 	if took > slowTakeover {
 		l.t.Logf("%s was slow, its agent says: %s", g.name, g.log())
 	}
@@ -183,10 +184,20 @@ const logTail = 6 << 10
 
 func (l *lab) untilStandby(g *guest) {
 	l.t.Helper()
-	l.until(g.name+" to stand by", takeoverLimit, func() bool { return l.status().standsBy(g) })
+	l.untilStatus(g.name+" to stand by", func(s state) bool { return s.standsBy(g) })
 }
 
-const takeoverLimit = 180 * time.Second
+// untilStatus waits until the pair is in a state. To ask for it costs a process, on
+// processors that the guests share.
+func (l *lab) untilStatus(what string, is func(state) bool) time.Duration {
+	l.t.Helper()
+	return l.untilEach(statusPause, what, takeoverLimit, func() bool { return is(l.status()) })
+}
+
+const (
+	takeoverLimit = 180 * time.Second
+	statusPause   = 250 * time.Millisecond
+)
 
 // checkReport is what `drive check --json` says.
 type checkReport struct {

@@ -72,7 +72,7 @@ has_venv() { has python3 && python3 -c 'import venv, ensurepip' 2>/dev/null; }
 has_drives() {
 	[[ ${HOTCOLD_DRIVES:-} == off ]] && return
 	local program
-	for program in linux.uml ganesha.nfsd mount.nfs4 smbd mount.cifs sshfs sshd ssh-keygen ip modprobe nsenter; do
+	for program in linux.uml ganesha.nfsd rpcbind mount.nfs4 smbd mount.cifs glusterd mount.glusterfs sshfs sshd ssh-keygen ip modprobe nsenter; do
 		has_program "$program" || [[ -x /sbin/$program ]] || return 1
 	done
 }
@@ -147,7 +147,7 @@ need_packages() {
 	has_program haproxy || { needed+=(haproxy) && names+=("HAProxy (haproxy)"); }
 	has_nginx || { needed+=(nginx-light libnginx-mod-stream) && names+=("nginx with its module stream (nginx), for the benchmark of balancers"); }
 	has_program ip || { needed+=(iproute2) && names+=("iproute2 (ip)"); }
-	has_drives || { needed+=(user-mode-linux kmod iproute2 util-linux nfs-ganesha nfs-ganesha-vfs nfs-common samba cifs-utils sshfs openssh-server openssh-client) && names+=("network drives (linux.uml, ganesha.nfsd, smbd, sshfs), or HOTCOLD_DRIVES=off"); }
+	has_drives || { needed+=(user-mode-linux kmod iproute2 util-linux nfs-ganesha nfs-ganesha-vfs rpcbind nfs-common samba cifs-utils glusterfs-server sshfs openssh-server openssh-client) && names+=("network drives (linux.uml, ganesha.nfsd, smbd, glusterd, sshfs), or HOTCOLD_DRIVES=off"); }
 	# The compiler too: the tests ask the reference implementation by a source file.
 	{ has java && has javac; } || { needed+=(java) && names+=("Java 17 or newer (java, javac)"); }
 	{ has_artemis && has_hocon && has_jdbc; } || has mvn || { needed+=(maven ca-certificates) && names+=("Maven (mvn), which fetches the Artemis broker, the reference implementation of HOCON and the JDBC drivers"); }
@@ -179,7 +179,7 @@ need_packages() {
 		has systemctl && as_root systemctl disable "$service" >/dev/null 2>&1
 	done
 	if [[ " ${needed[*]} " == *" samba "* ]]; then
-		for service in smbd nmbd samba-ad-dc nfs-ganesha rpcbind ssh; do
+		for service in smbd nmbd samba-ad-dc nfs-ganesha rpcbind rpcbind.socket glusterd ssh; do
 			has systemctl && ! systemctl is-active --quiet "$service" && as_root systemctl disable "$service" >/dev/null 2>&1
 		done
 	fi

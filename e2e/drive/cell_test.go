@@ -9,7 +9,7 @@ import (
 
 // cellInit is the first process of a cell: it makes the places in which a machine
 // writes, and runs what is left in ctl.
-const cellInit = `#!/bin/sh -e
+const cellInit = `#!/bin/bash -e
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 hostname %[2]s
 mount -t tmpfs run /run
@@ -33,7 +33,7 @@ func (l *lab) cell(n int) *guest {
 	l.write(init, fmt.Sprintf(cellInit, g.ctl, g.name))
 	var space string
 	l.t.Cleanup(func() { l.untilEmpty(g.name, space) })
-	outer := l.inside("unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc", "/bin/sh", init)
+	outer := l.inside("unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc", "/bin/bash", init)
 	g.untilUp()
 	children := fmt.Sprintf("/proc/%d/task/%[1]d/children", outer.Process.Pid)
 	inner, err := os.ReadFile(children)

@@ -46,6 +46,9 @@ func TestThePairOutlivesWhatHappensToAMachine(t *testing.T) {
 			if r := b.check(""); !r.has("fault", "notMounted") || !r.has("fault", "notLinked") {
 				t.Errorf("an unmounted drive, and no link to it:%s", r)
 			}
+			if out, code := b.hc("check --only drive --json 2>/dev/null"); code != 8 || !strings.Contains(out, "/mnt/ledger is not mounted") || !strings.Contains(out, "artemis is no link") {
+				t.Errorf("the check of all that a takeover needs ended with %d: %s", code, out)
+			}
 			b.sh("rmdir /opt/ledger/artemis && mv /opt/ledger/kept /opt/ledger/artemis")
 			if p.kind == "smb" {
 				a.wantNobrlFound(b)

@@ -15,8 +15,9 @@ const glusterFstab = serverIP + ":/ledger /mnt/ledger glusterfs _netdev,nofail 0
 
 // pingSeconds is after how long a client gives up a brick that does not answer: at the
 // latest after twice that. Meanwhile nothing can kill a process that waits for the client.
-// It is longer than a check waits, and than the drive may hang.
-const pingSeconds = "16"
+// It is longer than the drive may hang, and well longer than a check waits (15 s), which
+// begins a little later.
+const pingSeconds = "24"
 
 // gluster starts GlusterFS with a volume of one brick, on a machine of its own.
 func (l *lab) gluster() *guest {

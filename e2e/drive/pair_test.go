@@ -30,14 +30,16 @@ func overSMB() protocol {
 
 // The node of these tests: it is a Corda node as far as hotcold can see, and keeps a
 // journal on the drive in which each line has its epoch.
-const nodeScript = `#!/bin/sh
+const nodeScript = `#!/bin/bash
+mkfifo /run/silence.$$
+exec 9<>/run/silence.$$
 mkdir -p artemis/journal
 echo 'Node for "ledger" started up and registered in 0.1 sec'
 n=0
 while :; do
 	n=$((n + 1))
 	echo "$HOTCOLD_EPOCH $n" >> artemis/journal/log || exit 1
-	sleep 0.1
+	read -rt 0.1 -u 9
 done
 `
 
@@ -50,7 +52,7 @@ func conf(dsn, base, name, kind string) string {
   runtimeDir = /run/hotcold
   database.url = %q
   mutualExclusion { machineName = %s, updateInterval = 1 s, waitInterval = 12 s }
-  node { command = [/bin/sh, node.sh], cgroup = off }
+  node { command = [/bin/bash, node.sh], cgroup = off }
   drive { path = /mnt/ledger, type = %s, hangLimit = 10 s }
   listen.address = off
 }

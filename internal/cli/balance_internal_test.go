@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotcold/hotcold/hocon"
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/config"
 )
@@ -86,7 +87,8 @@ func TestAFileIsReadWhenItHasSettledAndNotWhileItIsGone(t *testing.T) {
 		}
 	}
 	write("a")
-	w := newFileWatch(&config.Config{File: file})
+	more := filepath.Join(t.TempDir(), "more.conf")
+	w := newFileWatch(&config.Config{File: file, Files: []string{file, more}})
 	see := func(want bool, when string) {
 		t.Helper()
 		if w.changed() != want {
@@ -108,4 +110,17 @@ func TestAFileIsReadWhenItHasSettledAndNotWhileItIsGone(t *testing.T) {
 	write("a new one")
 	see(false, "when it comes back")
 	see(true, "when it has settled again")
+	if err := os.WriteFile(more, []byte("b"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	see(false, "when a file that may be included appears")
+	see(true, "when that has settled")
+	mended := filepath.Join(t.TempDir(), "mended.conf")
+	w.also(hocon.Errors{{Pos: hocon.Pos{File: mended}}})
+	see(false, "while a faulty file is as it was")
+	if err := os.WriteFile(mended, []byte("c"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	see(false, "when it is mended")
+	see(true, "when it is mended and has settled")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -35,6 +36,7 @@ func (r *balancing) reload(ctx context.Context, why string, watch *fileWatch) {
 	if err != nil {
 		faults := faultLines(err)
 		r.refused.Store(&status.RefusedConfig{At: now.Wall, Faults: faults})
+		watch.also(err)
 		for _, fault := range faults {
 			r.log.Error("configuration refused, the former one stays", "because", why, "err", fault)
 		}
@@ -123,13 +125,27 @@ func newFileWatch(c *config.Config) *fileWatch {
 	return w
 }
 
-// follow looks at the files of another configuration from now on.
+// follow looks at the files of another configuration from now on: those that it includes too, and those that it would
+// include if they were there.
 func (w *fileWatch) follow(c *config.Config) {
-	w.files = []string{c.File}
-	if c.NodeConf != "" && c.NodeConf != c.File {
-		w.files = append(w.files, c.NodeConf)
-	}
+	w.files = slices.Clone(c.Files)
 	w.was, w.fresh = w.look(), nil
+}
+
+// also looks at the files in which the faults of a refused configuration are: whoever mends them there is heard, though
+// the configuration in force has nothing of such a file.
+func (w *fileWatch) also(err error) {
+	var faults hocon.Errors
+	if !errors.As(err, &faults) {
+		return
+	}
+	known := len(w.files)
+	for _, f := range faults {
+		if name, err := filepath.Abs(f.Pos.File); err == nil && f.Pos.File != "" && !slices.Contains(w.files, name) {
+			w.files = append(w.files, name)
+		}
+	}
+	w.was, w.fresh = append(w.was, w.look()[known:]...), nil
 }
 
 func (w *fileWatch) look() (marks []fileMark) {
@@ -149,8 +165,8 @@ func (w *fileWatch) look() (marks []fileMark) {
 // changed tells once of each change, when it has settled. A file that is gone is no change: it comes back.
 func (w *fileWatch) changed() bool {
 	now := w.look()
-	for _, m := range now {
-		if m == (fileMark{}) {
+	for i, m := range now {
+		if m == (fileMark{}) && w.was[i] != m {
 			return false
 		}
 	}

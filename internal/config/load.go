@@ -81,7 +81,7 @@ func load(path string, env Env, front bool) (*Config, *decoder, error) {
 		where: map[string]Pos{}, origins: map[string]hocon.Origin{}, shown: map[string]string{},
 	}
 	d.useRows(table())
-	c := &Config{File: absoluteFrom(env.WorkDir, path), NodeConf: src.nodeConf, BaseDir: src.baseDir}
+	c := &Config{File: absoluteFrom(env.WorkDir, path), NodeConf: src.nodeConf, Files: src.files, BaseDir: src.baseDir}
 	d.checkKeys()
 	d.decode(c)
 	if !front {
@@ -137,26 +137,28 @@ type source struct {
 	cfg      *hocon.Config
 	nodeConf string
 	baseDir  string
+	files    []string
 }
 
 // read parses the files and resolves them once, as one tree: hotcold.conf over node.conf over baseDirectory, which a
 // Corda node too can use in a substitution without having written it.
 func read(path string, env Env) (source, error) {
-	doc, err := parseFile(path, env)
+	var src source
+	doc, err := src.parseFile(path, env)
 	if err != nil {
 		return source{}, err
 	}
 	layers := hocon.Layers{doc}
 	nodeConf := namedNodeConf(peek(layers, env), path)
 	if nodeConf != "" {
-		node, err := parseFile(nodeConf, env)
+		node, err := src.parseFile(nodeConf, env)
 		if err != nil {
 			return source{}, err
 		}
 		layers = append(layers, node)
 	}
 	first := peek(layers, env)
-	src := source{baseDir: baseDirectory(first, path, env)}
+	src.baseDir = baseDirectory(first, path, env)
 	if legal := first.At("myLegalName"); nodeConf == "" && legal.Exists() {
 		nodeConf = legal.Pos().File
 	}
@@ -185,8 +187,14 @@ func namedNodeConf(cfg *hocon.Config, path string) string {
 }
 
 // parseFile parses a file. A relative name stays as it is in positions, since that is how a person wrote it.
-func parseFile(path string, env Env) (*hocon.Document, error) {
-	read := func(name string) ([]byte, error) { return readFile(absoluteFrom(env.WorkDir, name)) }
+func (s *source) parseFile(path string, env Env) (*hocon.Document, error) {
+	read := func(name string) ([]byte, error) {
+		name = absoluteFrom(env.WorkDir, name)
+		if !slices.Contains(s.files, name) {
+			s.files = append(s.files, name)
+		}
+		return readFile(name)
+	}
 	return hocon.ParseFile(path, hocon.WithReadFile(read), hocon.WithDir(env.WorkDir))
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -362,5 +363,19 @@ func TestADeviceThatWasNamedByMistakeIsNotReadToItsEnd(t *testing.T) {
 	const want = "/dev/zero: the file cannot be read: it is larger than 4194304 bytes, which no configuration is"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestAllFilesThatCountAreKnown(t *testing.T) {
+	r := newRoom(t)
+	r.file("corda/node.conf", "include \"ports.conf\"\n"+cordaNode)
+	r.file("corda/ports.conf", "messagingServerAddress = \"10.0.0.5:11005\"\nmessagingServerExternal = false\n")
+	c := r.mustLoad("include \"this-machine.conf\"\nhotcold.nodeConf = corda/node.conf\n")
+	var want []string
+	for _, name := range []string{"hotcold.conf", "this-machine.conf", "corda/node.conf", "corda/ports.conf"} {
+		want = append(want, filepath.Join(r.dir, name))
+	}
+	if !slices.Equal(c.Files, want) {
+		t.Errorf("got  %q\nwant %q", c.Files, want)
 	}
 }

@@ -18,6 +18,9 @@ type Config struct {
 	File string
 	// NodeConf is the absolute path of the node's own file, or empty where there is none.
 	NodeConf string
+	// Files are the absolute paths of all files that were read, and of those that would have been had they been there:
+	// with any of them changed, Load may say something else.
+	Files []string
 	// BaseDir is the node's base directory, absolute and clean. Relative paths of the settings start here.
 	BaseDir string
 	// RuntimeDir is where the agent keeps what must not outlive a boot: its socket, the guard's files, its lock.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hotcold/hotcold/internal/clock"
@@ -9,14 +10,25 @@ import (
 )
 
 const (
-	// readyPause is between two looks at a node that has just been started. It
-	// grows by a twentieth of the time that the start takes, up to a second: a
-	// look late by that does not matter then.
-	readyPause    = 50 * time.Millisecond
-	maxReadyPause = time.Second
+	// firstReadyPause is between two looks at a node that has just been started,
+	// and maxReadyPause the most there is between two. It grows by a twentieth of
+	// the time that the start takes: a look late by that does not matter then.
+	firstReadyPause = 2 * time.Millisecond
+	maxReadyPause   = time.Second
+	// costlyPause is between two looks that cost much, such as commands: the pause
+	// is lookShare times what the look took, but no more than this, so that the
+	// looks do not take the processor from the node that starts.
+	costlyPause = 50 * time.Millisecond
+	lookShare   = 10
 	// readyLook limits one look at a node that starts.
 	readyLook = 5 * time.Second
 )
+
+// readyPause is how long to wait after a look, which took a while, at a node that
+// was started a while ago.
+func readyPause(elapsed, took time.Duration) time.Duration {
+	return min(maxReadyPause, max(firstReadyPause+elapsed/20, min(lookShare*took, costlyPause)))
+}
 
 // awaitReady looks at the node until it is ready. It returns nil then, and the
 // last reason why it is not when the time is over; hands off, time is not counted.
@@ -26,25 +38,58 @@ func (a *Agent) awaitReady(ctx context.Context) error {
 	}
 	began := a.o.Clock.Now().Boot
 	for {
+		line := a.nextLine(ctx) // before the look: a line that comes meanwhile is not missed
+		at := a.o.Clock.Now().Boot
 		look, cancel := context.WithTimeout(ctx, readyLook)
 		err := probe.All(a.o.Ready...).Look(look)
 		cancel()
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		elapsed := a.o.Clock.Now().Boot - began
-		if by, _ := a.pause(); elapsed >= a.o.ReadyTimeout && by == "" {
+		now := a.o.Clock.Now().Boot
+		if by, _ := a.pause(); now-began >= a.o.ReadyTimeout && by == "" {
 			return err
 		}
-		a.change(func(s *Snapshot) {
-			if s.State == Starting {
-				s.Reasons = []string{"not ready yet: " + err.Error()}
-			}
-		})
-		if clock.Wait(ctx, a.o.Clock, min(maxReadyPause, readyPause+elapsed/20)) != nil {
+		a.notReady(err)
+		if !a.beforeLook(ctx, line, now+readyPause(now-began, now-at)) {
 			return err
 		}
 	}
+}
+
+// notReady says why the node is not ready, if that is another reason than before.
+func (a *Agent) notReady(err error) {
+	reasons := []string{"not ready yet: " + err.Error()}
+	if s := a.Snapshot(); s.State != Starting || slices.Equal(s.Reasons, reasons) {
+		return
+	}
+	a.change(func(s *Snapshot) {
+		if s.State == Starting {
+			s.Reasons = reasons
+		}
+	})
+}
+
+// nextLine is closed when a line comes that a probe waits for; nil where none does.
+func (a *Agent) nextLine(ctx context.Context) <-chan struct{} {
+	for _, l := range a.o.ReadyLines {
+		if matched := l.Matched(); l.Look(ctx) != nil {
+			return matched
+		}
+	}
+	return nil
+}
+
+// beforeLook waits until an instant, or until a line has come. It returns false when ctx ends.
+func (a *Agent) beforeLook(ctx context.Context, line <-chan struct{}, until time.Duration) bool {
+	timer := a.o.Clock.Timer(until)
+	defer timer.Stop()
+	select {
+	case <-line:
+	case <-timer.C():
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
 }
 
 // watchHealth tells of each change in what is believed of the node's health.

@@ -427,3 +427,33 @@ func TestReloadDoesNotWaitForARunThatNeverBegins(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The second balancer hears only the agent whose epoch the first one has left behind.
+func TestABalancerThatTakesAnothersPlaceObeysNoEpochThatOneLeftBehind(t *testing.T) {
+	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
+	a.hot(7, trust)
+	first := start(t, options(p, a.address, b.address))
+	p.goes(t, "a", 7)
+	b.hot(8, trust)
+	p.goes(t, "b", 8)
+	past := first.Past()
+	b.cold(0)
+	o := options(newPath(), a.address, b.address)
+	o.Past = &past
+	second := start(t, o)
+	alarmed(t, second, balancer.AlarmOldEpoch, true)
+	steers, _ := o.Path.(*path).all()
+	for _, s := range steers {
+		if !s.target.Nobody() {
+			t.Errorf("traffic went to %+v", s.target)
+		}
+	}
+	b.hot(8, trust)
+	o.Path.(*path).goes(t, "b", 8)
+	a.cold(8)
+	// Of another pair, an epoch says nothing.
+	o = options(newPath(), a.address, b.address)
+	past.Lease, past.Epoch, o.Past = "another", 100, &past
+	start(t, o)
+	o.Path.(*path).goes(t, "b", 8)
+}

@@ -56,8 +56,9 @@
 //
 //   - Of one group of rules, never two machines at once.
 //   - Nothing is routed before something was heard.
-//   - An epoch lower than one that was obeyed is never obeyed again by this balancer, over reloads too. A balancer that
-//     is started anew knows nothing of the past; what it then hears is bounded by the trust that each word names.
+//   - An epoch lower than one that was obeyed is never obeyed again by this balancer, over reloads too, and not by one
+//     that takes its place with its [Past]. A balancer that is started anew knows nothing of the past; what it then
+//     hears is bounded by the trust that each word names.
 //   - Once an agent's word is over, its machine gets no new connection, give or take what the clocks of two machines
 //     drift apart in 30 s and what the data path needs for a Steer. A path that does not obey is told again every
 //     100 ms, and that is an alarm.

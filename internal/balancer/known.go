@@ -123,6 +123,9 @@ func newKnown(o Options, a *access, log *slog.Logger, now clock.Reading, before 
 		}
 		k.groups = append(k.groups, g)
 	}
+	if before == nil {
+		k.remember(o.Past)
+	}
 	return k
 }
 

@@ -23,6 +23,8 @@ type Options struct {
 	// Takeover is how long the next takeover may take by the lease's own numbers, the node's start left out; it is
 	// logged beside what the probes need at worst. Zero: not known.
 	Takeover time.Duration
+	// Past is that of the balancer whose place this one takes; nil where there was none.
+	Past *Past
 	// Path moves the bytes. Run runs it; nobody else may.
 	Path Path
 	// Listening, where it is set, is called by Run once, when the data path has its rules and before any traffic goes

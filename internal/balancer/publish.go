@@ -9,6 +9,7 @@ import (
 type published struct {
 	Snapshot
 	until []time.Duration // of each machine's word
+	last  []Target        // of each group
 }
 
 // Snapshot is what the balancer knows now. It may be called from any goroutine, before Run too.
@@ -41,6 +42,7 @@ func (b *Balancer) publish() {
 	}}
 	for _, g := range k.groups {
 		p.Groups = append(p.Groups, GroupState{Group: g.name, Rules: g.rules, Target: g.now, Since: g.since, Why: g.choice.why, Unsteered: g.failure})
+		p.last = append(p.last, g.last)
 		if !k.agents {
 			p.Epoch = max(p.Epoch, g.last.Epoch)
 		}

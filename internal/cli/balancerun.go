@@ -110,6 +110,7 @@ func (r *balancing) run(ctx context.Context, c *config.Config, in inherited, sig
 	if err != nil {
 		return err
 	}
+	o.Past = in.past
 	r.conf.Store(&inForce{c, r.Clock.Now().Wall})
 	if k, err = r.listenControl(ctx, c, in); err != nil {
 		return err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	"golang.org/x/sys/unix"
 
+	"github.com/hotcold/hotcold/internal/balancer"
 	"github.com/hotcold/hotcold/internal/config"
 	"github.com/hotcold/hotcold/internal/status"
 )
@@ -21,6 +23,8 @@ const (
 	// inheritVar names the sockets that a process of ours has handed to this one, from descriptor 3 on: names of rules,
 	// pageSocket, and readySocket, separated by colons.
 	inheritVar = "HOTCOLD_INHERIT"
+	// pastVar is what the process before knew of epochs: a balancer.Past as JSON. It counts beside inheritVar only.
+	pastVar = "HOTCOLD_BALANCED"
 	// rootVar is set where root has started the balancer, which then became another user.
 	rootVar = "HOTCOLD_STARTED_BY_ROOT"
 	// pageSocket is the name of the page's listener among them, in systemd too (FileDescriptorName=page).
@@ -36,10 +40,11 @@ const (
 // inherited are the sockets that this process was given.
 type inherited struct {
 	rules []*os.File
-	all   []*os.File // in the order of their descriptors
-	page  *os.File   // nil where it is to be opened
-	pipe  *os.File   // nil where nobody waits
-	from  string     // "systemd", "another process", or empty
+	all   []*os.File     // in the order of their descriptors
+	page  *os.File       // nil where it is to be opened
+	pipe  *os.File       // nil where nobody waits
+	from  string         // "systemd", "another process", or empty
+	past  *balancer.Past // nil where there was no process before
 }
 
 // inherit takes over the sockets of an earlier process, or of systemd.
@@ -57,6 +62,12 @@ func (a *app) inherit() (inherited, error) {
 			fd := uintptr(firstInherited + i)
 			unix.CloseOnExec(int(fd))
 			files = append(files, os.NewFile(fd, name))
+		}
+		if text, ok := a.Lookup(pastVar); ok {
+			in.past = &balancer.Past{}
+			if err := json.Unmarshal([]byte(text), in.past); err != nil {
+				return in, fmt.Errorf("read %s, which the process before has left: %w", pastVar, err)
+			}
 		}
 	} else if files = activation.Files(true); len(files) > 0 {
 		in.from = "systemd"

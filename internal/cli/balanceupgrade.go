@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -127,17 +128,21 @@ func (r *balancing) successor(files []*os.File, names []string) (*exec.Cmd, erro
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
+	past, err := json.Marshal(r.b.Past())
+	if err != nil {
+		return nil, fmt.Errorf("write down the epochs: %w", err)
+	}
 	cmd := exec.Command(strings.TrimSuffix(program, " (deleted)"), os.Args[1:]...) // the file that is there now is the new one
-	cmd.Env = append(withoutSockets(r.Environ()), inheritVar+"="+strings.Join(names, ":"))
+	cmd.Env = append(withoutSockets(r.Environ()), inheritVar+"="+strings.Join(names, ":"), pastVar+"="+string(past))
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = r.Stdout, r.Stderr, files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C at our terminal is for us
 	return cmd, nil
 }
 
-// withoutSockets is an environment without what names sockets.
+// withoutSockets is an environment without what names sockets, and what came with them.
 func withoutSockets(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains([]string{inheritVar, "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}, name)
+		return slices.Contains([]string{inheritVar, pastVar, "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}, name)
 	})
 }

@@ -43,6 +43,9 @@ func (a *app) becomeUser(c *config.Config, in inherited) error {
 	env := append(withoutSockets(a.Environ()), rootVar+"=1")
 	if names := in.names(); len(names) > 0 {
 		env = append(env, inheritVar+"="+strings.Join(names, ":"))
+		if past, ok := a.Lookup(pastVar); ok && in.past != nil {
+			env = append(env, pastVar+"="+past)
+		}
 	}
 	return execAs(u, rightsFor(c), in, program, env)
 }

@@ -134,7 +134,7 @@ func (a *app) nodeEnv(more map[string]config.Secret) []string {
 // agentsOwn are variables by which systemd speaks to the agent: a node that
 // saw them would answer in its place.
 func agentsOwn() []string {
-	return []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", configVar, inheritVar, rootVar}
+	return []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", configVar, inheritVar, pastVar, rootVar}
 }
 
 // probes makes the looks that a configuration asks for.

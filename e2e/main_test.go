@@ -49,7 +49,8 @@ func hotcold(t testing.TB) string {
 	return filepath.Join(program.dir, "hotcold")
 }
 
-// build makes the program as a release is made; its version does not matter here.
+// build makes the program as a release is made; its version does not matter here. With the race detector it is made as
+// the tests of its packages are: what they have compiled need not be compiled once more, which takes many minutes.
 func (b *built) build() error {
 	dir, err := os.MkdirTemp("", "hotcold-e2e-")
 	if err != nil {
@@ -59,11 +60,11 @@ func (b *built) build() error {
 	if err := b.keep(); err != nil {
 		return err
 	}
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(dir, "hotcold")}
-	env := append(os.Environ(), "CGO_ENABLED=0")
+	args, env := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"}, append(os.Environ(), "CGO_ENABLED=0")
 	if os.Getenv("HOTCOLD_E2E_RACE") == "1" {
-		args, env = append(args, "-race"), append(os.Environ(), "CGO_ENABLED=1")
+		args, env = []string{"build", "-race", "-buildvcs=false"}, append(os.Environ(), "CGO_ENABLED=1")
 	}
+	args = append(args, "-o", filepath.Join(dir, "hotcold"))
 	cmd := exec.Command("go", append(args, "github.com/hotcold/hotcold/cmd/hotcold")...)
 	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -59,17 +59,26 @@ from it, and the watchdog is supported.`,
 }
 
 func (a *app) balanceStatusCommand() *cobra.Command {
+	var connections int
 	c := &cobra.Command{
 		Use: "status", Short: "where the traffic goes: rules, machines, connections", Args: noArgs,
 		Long: `status asks the balancer of this machine, through its socket in hotcold.runtimeDir.
+Of its connections it shows some: those of an earlier epoch, those that wait, and
+then those that carried most.
+
 It ends with 0 when all rules have a machine and no alarm is on, and with 8 when
 a person should look.`,
 		Example: `  hotcold balance status
+  hotcold balance status --connections 1000
   hotcold balance status --json | jq -r '.rules[] | "\(.name) \(.machine)"'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.showBalance(cmd.Context(), status.WriteBalance)
+			if connections < 0 || connections > status.MaxConnections {
+				return usage("--connections: want 0 to %d, got %d", status.MaxConnections, connections)
+			}
+			return a.showBalance(cmd.Context(), connections, status.WriteBalance)
 		},
 	}
+	c.Flags().IntVar(&connections, "connections", shownConnections, "how many connections to show")
 	a.jsonFlag(c)
 	return c
 }
@@ -81,13 +90,16 @@ func (a *app) balanceExplainCommand() *cobra.Command {
 what its agent said, what each probe saw, and what changed lately. It ends as
 status does.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.showBalance(cmd.Context(), status.WriteExplain)
+			return a.showBalance(cmd.Context(), 0, status.WriteExplain)
 		},
 	}
 }
 
+// shownConnections is how many connections fit on a screen below what there is to say anyway.
+const shownConnections = 20
+
 // showBalance asks the balancer of this machine, and prints its answer.
-func (a *app) showBalance(ctx context.Context, write func(io.Writer, status.BalanceView, status.Style) error) error {
+func (a *app) showBalance(ctx context.Context, connections int, write func(io.Writer, status.BalanceView, status.Style) error) error {
 	c, err := a.loadWithBalancer(ctx, func(path string, env config.Env) (*config.Config, error) {
 		dir, err := config.RuntimeDir(path, env)
 		return &config.Config{RuntimeDir: dir}, err
@@ -95,7 +107,7 @@ func (a *app) showBalance(ctx context.Context, write func(io.Writer, status.Bala
 	if err != nil {
 		return err
 	}
-	v, text, err := askBalancer(ctx, controlPath(c))
+	v, text, err := askBalancer(ctx, controlPath(c), connections)
 	if err != nil {
 		return err
 	}
@@ -171,8 +183,8 @@ const (
 	answerBytes = 16 << 20
 )
 
-// askBalancer asks over the balancer's socket.
-func askBalancer(ctx context.Context, socket string) (v status.BalanceView, text []byte, err error) {
+// askBalancer asks over the balancer's socket, for so many connections too.
+func askBalancer(ctx context.Context, socket string, connections int) (v status.BalanceView, text []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{
@@ -186,7 +198,7 @@ func askBalancer(ctx context.Context, socket string) (v status.BalanceView, text
 			return (&net.Dialer{}).DialContext(ctx, "unix", short)
 		},
 	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://balance/state", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://balance/state?connections="+strconv.Itoa(connections), nil)
 	if err != nil {
 		return v, nil, err
 	}

@@ -40,5 +40,5 @@ func (r *balancing) kernelPath(c *config.Config, why string) (dataPath, error) {
 	if err != nil {
 		return dataPath{}, err
 	}
-	return dataPath{Path: p, name: "kernel", why: why, supports: func(c *config.Config) error { return kernelLacks(c, r.options(c), inherited{}) }}, nil
+	return dataPath{Path: p, name: "kernel", why: why, connections: p.Connections, supports: func(c *config.Config) error { return kernelLacks(c, r.options(c), inherited{}) }}, nil
 }

@@ -16,6 +16,8 @@ type dataPath struct {
 	name, why string
 	// files are the listeners, for another process to go on with; nil where the path has none.
 	files func(context.Context) ([]*os.File, error)
+	// connections lists some of those that there are.
+	connections func(ctx context.Context, limit int) (*balancer.Connections, error)
 	// supports tells what the path cannot do of a configuration.
 	supports func(*config.Config) error
 }
@@ -57,7 +59,7 @@ func (r *balancing) splicePath(in inherited, why string) (dataPath, error) {
 	if err != nil {
 		return dataPath{}, err
 	}
-	return dataPath{Path: p, name: "splice", why: why, files: p.Files, supports: func(*config.Config) error { return nil }}, nil
+	return dataPath{Path: p, name: "splice", why: why, files: p.Files, connections: p.Connections, supports: func(*config.Config) error { return nil }}, nil
 }
 
 // cut tells of a connection that was ended because of the epoch. The log's spool never blocks.

@@ -140,7 +140,7 @@ func (r *balancing) listenControl(ctx context.Context, c *config.Config, in inhe
 	// Under a name of its own, and then renamed over the former: at any time there is one that answers.
 	own := path + "." + strconv.Itoa(os.Getpid())
 	if in.from != "another process" {
-		if v, _, err := askBalancer(ctx, path); err == nil {
+		if v, _, err := askBalancer(ctx, path, 0); err == nil {
 			return nil, &failure{code: exitTwin, err: fmt.Errorf("another balancer of this configuration runs here, process %d", v.PID),
 				hint: "`hotcold balance status` shows it; SIGUSR2 replaces it without an interruption"}
 		}
@@ -173,7 +173,7 @@ func (r *balancing) listenControl(ctx context.Context, c *config.Config, in inhe
 
 // serve makes the server of the socket.
 func (k *control) serve(r *balancing) *status.Server {
-	return status.NewBalanceOn(k.listener, status.BalanceOptions{View: r.view, Clock: r.Clock, Log: r.log})
+	return status.NewBalanceOn(k.listener, status.BalanceOptions{View: r.view, Connections: r.path.connections, Clock: r.Clock, Log: r.log})
 }
 
 // close takes the socket away, unless it is another process's by now.

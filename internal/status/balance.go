@@ -67,6 +67,8 @@ type BalanceView struct {
 	Parked    int               `json:"parked"`
 	ParkLimit int               `json:"parkLimit"`
 	Counters  balancer.Counters `json:"counters"`
+	// Connections are some of those that there are; nil where they were not asked for.
+	Connections *BalanceConnections `json:"connections,omitempty"`
 	// Now is when the balancer said all this.
 	Now time.Time `json:"now"`
 }

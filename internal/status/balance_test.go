@@ -3,6 +3,7 @@ package status_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -60,6 +61,23 @@ func balanced() balancer.Snapshot {
 	}
 }
 
+// connected are some connections, of which three are kept.
+func connected() *balancer.Connections {
+	c := balancer.NewConnections(4)
+	b := balancer.Target{Machine: "machine-b", Address: netip.MustParseAddr("10.0.0.5"), Epoch: 7}
+	client := func(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }
+	for _, n := range []balancer.Connection{
+		{Rule: "ha-lbr-p2p", Client: client("192.0.2.1:4000"), State: "open", Target: b, In: 4 << 20, Out: 3 << 30, Age: 26 * time.Hour, Idle: 1500 * time.Millisecond},
+		{Rule: "ha-lbr-p2p", Client: client("192.0.2.2:4001"), State: "open", Target: balancer.Target{Address: netip.MustParseAddr("10.0.0.4"), Epoch: 6}, Old: true, Uncounted: true, Age: time.Minute},
+		{Rule: "ha-lbr-rpc", Client: client("[2001:db8::1]:4002"), State: "parked", Age: 300 * time.Millisecond},
+		{Rule: "ha-lbr-rpc", Client: client("192.0.2.3:4003"), State: "open", Target: b, In: 10, Out: 10},
+		{Rule: "ha-lbr-rpc", Client: client("192.0.2.4:4004"), State: "open", Target: b},
+	} {
+		c.Add(n)
+	}
+	return c
+}
+
 func balanceFacts() status.BalanceFacts {
 	at := time.Date(2026, 11, 25, 3, 0, 2, 0, time.UTC)
 	return status.BalanceFacts{Version: "1.2.3", PID: 42, Path: "splice", PathWhy: "no right to use nftables", File: "/etc/hotcold/hotcold.conf", Loaded: at.Add(-time.Hour), Now: at,
@@ -74,7 +92,7 @@ func TestBalanceIsToldToAPerson(t *testing.T) {
 		"balance.html":        status.WriteBalancePage,
 	} {
 		var b strings.Builder
-		if err := write(&b, status.BalanceOf(balanced(), balanceFacts())); err != nil {
+		if err := write(&b, status.BalanceOf(balanced(), balanceFacts()).With(connected(), nil)); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, b.String())
@@ -114,7 +132,13 @@ func TestBalanceSaysFirstWhatIsWrong(t *testing.T) {
 func serveBalance(t *testing.T, view func() status.BalanceView) (network, local func(path string) (int, string)) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	web, err := status.NewBalance(status.BalanceOptions{Address: "127.0.0.1:0", View: view, Clock: clock.System(), Log: log, Key: config.NewSecret("sixteen characters")})
+	list := func(_ context.Context, limit int) (*balancer.Connections, error) {
+		if limit > 1000 {
+			return nil, errors.New("the path is <busy>")
+		}
+		return connected(), nil
+	}
+	web, err := status.NewBalance(status.BalanceOptions{Address: "127.0.0.1:0", View: view, Connections: list, Clock: clock.System(), Log: log, Key: config.NewSecret("sixteen characters")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +150,7 @@ func serveBalance(t *testing.T, view func() status.BalanceView) (network, local 
 	if err != nil {
 		t.Fatal(err)
 	}
-	control := status.NewBalanceOn(l, status.BalanceOptions{View: view, Clock: clock.System(), Log: log})
+	control := status.NewBalanceOn(l, status.BalanceOptions{View: view, Connections: list, Clock: clock.System(), Log: log})
 	for _, s := range []*status.Server{web, control} {
 		done := make(chan error, 1)
 		go func() { done <- s.Run(t.Context()) }()
@@ -183,6 +207,18 @@ func TestBalanceAnswersOnTheNetworkAndOnItsSocket(t *testing.T) {
 		var v status.BalanceView
 		if err := json.Unmarshal([]byte(body), &v); err != nil || code != 200 || v.Rules[0].Cut != 7 || v.Machines[1].Word.Epoch != 7 {
 			t.Errorf("%s: /state: %d %v\n%s", name, code, err, body)
+		}
+		if c := v.Connections; c == nil || c.Total != 5 || len(c.Shown) != 4 || c.Shown[0].Machine != "machine-a" || !c.Shown[0].Uncounted {
+			t.Errorf("%s: /state: connections %+v", name, c)
+		}
+		if _, body := get("/state?connections=0"); strings.Contains(body, "connections\": {") {
+			t.Errorf("%s: connections are told that nobody asked for:\n%s", name, body)
+		}
+		if _, body := get("/state?connections=2000"); !strings.Contains(body, `"unknown": "the path is`) {
+			t.Errorf("%s: it is not said that connections are not known:\n%s", name, body)
+		}
+		if code, _ := get("/state?connections=many"); code != 400 {
+			t.Errorf("%s: /state?connections=many: %d", name, code)
 		}
 		if code, body := get("/"); code != 200 || !strings.Contains(body, "<td>ha-lbr-p2p</td><td>TCP/10002</td>") {
 			t.Errorf("%s: /: %d %s", name, code, body)

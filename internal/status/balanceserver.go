@@ -1,14 +1,17 @@
 package status
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"github.com/hotcold/hotcold/internal/balancer"
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/config"
 )
@@ -23,16 +26,18 @@ type BalanceOptions struct {
 	TLS     TLS
 	Key     config.Secret
 	// View is what the balancer tells now. It must not block.
-	View  func() BalanceView
-	Clock clock.Clock
-	Log   *slog.Logger
+	View func() BalanceView
+	// Connections, where it is set, lists at most limit connections.
+	Connections func(ctx context.Context, limit int) (*balancer.Connections, error)
+	Clock       clock.Clock
+	Log         *slog.Logger
 }
 
 // NewBalance makes a balancer's HTTP listener. It answers GET and HEAD on
 //
 //	/ready    200 while all rules have a machine, else 503 and why
 //	/live     200
-//	/state    the BalanceView as JSON
+//	/state    the BalanceView as JSON, with 100 connections or as many as ?connections=N says
 //	/metrics  the BalanceView for Prometheus
 //	/         a page for people
 //
@@ -58,14 +63,14 @@ func NewBalance(o BalanceOptions) (*Server, error) {
 // NewBalanceOn makes the same server on a listener that only those reach who may ask: a socket in a directory of the
 // balancer's user.
 func NewBalanceOn(l net.Listener, o BalanceOptions) *Server {
-	s := balanceServer(BalanceOptions{View: o.View, Clock: o.Clock, Log: o.Log})
+	s := balanceServer(BalanceOptions{View: o.View, Connections: o.Connections, Clock: o.Clock, Log: o.Log})
 	s.Take(l)
 	return s
 }
 
 func balanceServer(o BalanceOptions) *Server {
 	s := newServer(Options{Address: o.Address, TLS: o.TLS, Key: o.Key, Clock: o.Clock, Log: o.Log})
-	b := &balancePages{server: s, view: o.View}
+	b := &balancePages{server: s, view: o.View, connections: o.Connections}
 	s.at, s.routes = balanceListen, b.routes
 	return s
 }
@@ -74,6 +79,8 @@ func balanceServer(o BalanceOptions) *Server {
 type balancePages struct {
 	server *Server
 	view   func() BalanceView
+	// connections is nil where there are none to be told of.
+	connections func(ctx context.Context, limit int) (*balancer.Connections, error)
 }
 
 func (b *balancePages) routes() *http.ServeMux {
@@ -89,8 +96,28 @@ func (b *balancePages) routes() *http.ServeMux {
 	return mux
 }
 
-func (b *balancePages) state(w http.ResponseWriter, _ *http.Request) {
-	body, err := json.MarshalIndent(b.view(), "", "  ")
+// look is the view with some of the connections; with none if none are asked for.
+func (b *balancePages) look(ctx context.Context, limit int) BalanceView {
+	v := b.view()
+	if b.connections == nil || limit == 0 {
+		return v
+	}
+	ctx, cancel := context.WithTimeout(ctx, listLimit)
+	defer cancel()
+	return v.With(b.connections(ctx, limit))
+}
+
+func (b *balancePages) state(w http.ResponseWriter, r *http.Request) {
+	limit := stateConnections
+	if text := r.URL.Query().Get("connections"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 || n > MaxConnections {
+			say(w, http.StatusBadRequest, fmt.Sprintf("connections: want a number from 0 to %d, got %q", MaxConnections, text))
+			return
+		}
+		limit = n
+	}
+	body, err := json.MarshalIndent(b.look(r.Context(), limit), "", "  ")
 	if err != nil {
 		say(w, http.StatusInternalServerError, "write the state as JSON: "+err.Error())
 		return
@@ -100,9 +127,9 @@ func (b *balancePages) state(w http.ResponseWriter, _ *http.Request) {
 }
 
 // page is for the person who types the address into a browser.
-func (b *balancePages) page(w http.ResponseWriter, _ *http.Request) {
+func (b *balancePages) page(w http.ResponseWriter, r *http.Request) {
 	var text strings.Builder
-	if err := WriteBalancePage(&text, b.view()); err != nil {
+	if err := WriteBalancePage(&text, b.look(r.Context(), pageConnections)); err != nil {
 		say(w, http.StatusInternalServerError, "write the page: "+err.Error())
 		return
 	}

@@ -23,6 +23,7 @@ func WriteBalance(w io.Writer, v BalanceView, s Style) error {
 		v.ruleTable().write(b, s)
 		b.WriteString("\n")
 		v.machineTable(s).write(b, s)
+		v.writeConnections(b, s)
 	})
 }
 

@@ -31,7 +31,9 @@ type Path struct {
 	// wake tells the sweeper that there is something to end; asked that somebody wants to know the flows.
 	wake  chan struct{}
 	asked chan chan<- struct{}
-	flows atomic.Pointer[balancer.Flows]
+	// listings are asked of the sweeper too.
+	listings chan listing
+	flows    atomic.Pointer[balancer.Flows]
 }
 
 // group are the rules that move together.
@@ -56,7 +58,7 @@ func New(o Options) (*Path, error) {
 	p := &Path{
 		o: o, name: tableName(o.Service), marks: newMarks(tableName(o.Service)),
 		turn: make(chan struct{}, 1), groups: map[string]*group{},
-		wake: make(chan struct{}, 1), asked: make(chan chan<- struct{}),
+		wake: make(chan struct{}, 1), asked: make(chan chan<- struct{}), listings: make(chan listing),
 	}
 	p.view.Store(&view{})
 	p.flows.Store(&balancer.Flows{})

@@ -40,7 +40,9 @@ type sweeper struct {
 	// totals by rule, since the rule is there.
 	cut, idle map[uint8]uint64
 	ended     map[uint8]uint64
-	warned    bool
+	// latest are the connections that were seen last.
+	latest []flow
+	warned bool
 }
 
 // ending is a connection whose ends have been provoked: when they are once more (0: they were), and when it is forgotten.
@@ -56,6 +58,7 @@ func (p *Path) Run(ctx context.Context) error {
 	var rested time.Duration
 	for {
 		var answer chan<- struct{}
+		var list *listing
 		select {
 		case <-ctx.Done():
 			return s.finish(context.WithoutCancel(ctx))
@@ -66,6 +69,12 @@ func (p *Path) Run(ctx context.Context) error {
 				close(answer) // the numbers are those of a moment ago
 				continue
 			}
+		case q := <-p.listings:
+			if p.o.Clock.Now().Boot < rested {
+				s.tell(&q)
+				continue
+			}
+			list = &q
 		}
 		began := p.o.Clock.Now().Boot
 		next, err := s.sweep(ctx)
@@ -78,6 +87,7 @@ func (p *Path) Run(ctx context.Context) error {
 		if answer != nil {
 			close(answer)
 		}
+		s.tell(list)
 		timer.Reset(now + next)
 	}
 }
@@ -103,6 +113,7 @@ func (s *sweeper) sweep(ctx context.Context) (next time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
+	s.latest = flows
 	// What is in force is read after the flows were: a mark that had died by then is dead, and one that was born
 	// later is not among them.
 	v, now := s.p.view.Load(), s.p.o.Clock.Now()

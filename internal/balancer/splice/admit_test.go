@@ -111,7 +111,7 @@ func TestAFloodOfConnectsLeavesNothingBehind(t *testing.T) {
 	work.Wait()
 	r.until("nothing is left but what machines have not closed", func() bool {
 		all, err := r.path.Connections(t.Context(), floods*each)
-		for _, c := range all {
+		for _, c := range all.First() {
 			if c.State != "open" {
 				return false
 			}

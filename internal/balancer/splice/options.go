@@ -123,19 +123,3 @@ type Closed struct {
 	Age, Waited time.Duration
 	End         End
 }
-
-// Connection is one client as it is now, for the status.
-type Connection struct {
-	Rule   string
-	Client netip.AddrPort
-	// State is header, parked, dialling, backoff or open.
-	State string
-	// Target is the machine it has, or is being connected to.
-	Target  balancer.Target
-	In, Out uint64
-	Age     time.Duration
-	// Idle is how long it has carried nothing.
-	Idle time.Duration
-	// Old: its epoch is over, and it drains or is kept.
-	Old bool
-}

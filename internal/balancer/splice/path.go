@@ -150,39 +150,6 @@ func (p *Path) Flows() balancer.Flows {
 	return f
 }
 
-// Connections lists clients as they are now, at most limit of them.
-func (p *Path) Connections(ctx context.Context, limit int) ([]Connection, error) {
-	var all []Connection
-	for _, l := range p.loops {
-		var some []Connection
-		if err := l.do(ctx, func() { some = l.list(limit - len(all)) }); err != nil {
-			return nil, fmt.Errorf("list the connections: %w", err)
-		}
-		all = append(all, some...)
-	}
-	return all, nil
-}
-
-func (l *loop) list(limit int) (some []Connection) {
-	for _, c := range l.conns {
-		if len(some) >= limit {
-			break
-		}
-		if c == nil || c.state == stateLeaving {
-			continue
-		}
-		known := Connection{
-			Rule: c.rule.name, Client: c.address, State: c.state.String(), In: c.up.moved, Out: c.down.moved,
-			Age: l.now - c.accepted, Idle: l.now - max(c.last, c.accepted), Old: c.old,
-		}
-		if c.target != nil {
-			known.Target = *c.target
-		}
-		some = append(some, known)
-	}
-	return some
-}
-
 // Files are the listeners in force, each by the name of its rule, for the process that is to go on with them. They share
 // their queues of clients with ours: nobody is lost, whoever closes first. The caller closes them.
 func (p *Path) Files(ctx context.Context) (files []*os.File, err error) {

@@ -103,7 +103,7 @@ func TestAPROXYHeaderHasToComeInTime(t *testing.T) {
 	r, _ := hot(t, proxyIn)
 	client := r.dial()
 	fmt.Fprint(client, "PROXY TCP4 ")
-	r.until("it is there", func() bool { all, _ := r.path.Connections(t.Context(), 1); return len(all) == 1 })
+	r.until("it is there", func() bool { all, _ := r.path.Connections(t.Context(), 1); return all.Total() == 1 })
 	r.clock.Advance(10 * time.Second)
 	_, _ = io.ReadAll(client)
 	r.until("it is counted", func() bool { return r.flows().Malformed == 1 })
@@ -157,7 +157,7 @@ func TestAParkedClientIsKnownByItsPROXYHeader(t *testing.T) {
 	fmt.Fprint(client, "PROXY TCP4 192.0.2.7 192.0.2.1 4711 10002\r\nhello")
 	r.until("it is parked", func() bool { return r.path.Flows().Parked == 1 })
 	all, err := r.path.Connections(t.Context(), 1)
-	if err != nil || len(all) != 1 || all[0].Client.String() != "192.0.2.7:4711" || all[0].State != "parked" {
+	if err != nil || all.Total() != 1 || all.First()[0].Client.String() != "192.0.2.7:4711" || all.First()[0].State != "parked" {
 		t.Errorf("%+v, %v", all, err)
 	}
 	nodes := r.listen(addressA)

@@ -102,7 +102,7 @@ func TestWhoDoesNotReadHoldsUpOnlyWhoWritesToIt(t *testing.T) {
 	client, node := r.join(nodes)
 	sent := fill(t, client)
 	listed, err := r.path.Connections(t.Context(), 10)
-	if err != nil || len(listed) != 1 {
+	if err != nil || listed.Total() != 1 {
 		t.Fatalf("%+v, %v", listed, err)
 	}
 	other, itsNode := r.join(nodes)
@@ -258,20 +258,20 @@ func TestConnectionsAreListed(t *testing.T) {
 	r.until("all is counted", func() bool { return r.flows().BytesOut == 7 })
 	r.clock.Advance(time.Minute)
 	r.join(nodes)
-	all, err := r.path.Connections(t.Context(), 10)
-	if err != nil || len(all) != 2 {
-		t.Fatalf("%+v, %v", all, err)
+	listed, err := r.path.Connections(t.Context(), 10)
+	if err != nil || listed.Total() != 2 {
+		t.Fatalf("%+v, %v", listed, err)
 	}
 	hello := uint64(len(client.LocalAddr().String()))
-	want := splice.Connection{
+	want := balancer.Connection{
 		Rule: "p2p", Client: client.LocalAddr().(*net.TCPAddr).AddrPort(), State: "open", Target: machineA(1),
 		In: hello, Out: 7, Age: time.Minute, Idle: time.Minute,
 	}
-	if all[0] != want {
-		t.Errorf("listed %+v, want %+v", all[0], want)
+	if first := listed.First()[0]; first != want {
+		t.Errorf("listed %+v, want %+v", first, want)
 	}
-	if one, _ := r.path.Connections(t.Context(), 1); len(one) != 1 {
-		t.Errorf("%d connections are listed, want the 1 that was asked for", len(one))
+	if one, _ := r.path.Connections(t.Context(), 1); one.Total() != 2 || len(one.First()) != 1 {
+		t.Errorf("%d connections of %d are listed, want the 1 that was asked for", len(one.First()), one.Total())
 	}
 }
 

@@ -25,8 +25,8 @@ func (r *balancing) reload(ctx context.Context, why string, watch *fileWatch) {
 	}
 	now := r.Clock.Now()
 	// systemd wants the instant, to tell this reload from an earlier one.
-	sdNotify(r.log, fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, monotonicMicros()))
-	defer sdNotify(r.log, daemon.SdNotifyReady)
+	r.notify(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, monotonicMicros()))
+	defer r.notify(daemon.SdNotifyReady)
 	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
 	defer cancel()
 	c, err := r.loadBalancer(ctx)

@@ -43,6 +43,8 @@ type balancing struct {
 	live *status.LiveCheck
 	// endPage ends the page, whose listener another process has taken over.
 	endPage context.CancelFunc
+	// starve ends the feeding of systemd's watchdog, which is the other process's to feed then.
+	starve context.CancelFunc
 	// end ends the balancer, once another process has taken over and nothing is left here.
 	end context.CancelFunc
 }
@@ -121,7 +123,7 @@ func (r *balancing) run(ctx context.Context, c *config.Config, in inherited, sig
 	o.Listening = func() error {
 		r.log.Info("balancer serves", "lease", c.LeaseName, "rules", len(c.Balancer.Rules), "path", r.path.name, "why", r.path.why,
 			"listen", c.Balancer.Listen.Address, "version", buildinfo.Read().Version)
-		sdNotify(r.log, daemon.SdNotifyReady)
+		r.notify(daemon.SdNotifyReady)
 		in.ready()
 		return nil
 	}
@@ -133,12 +135,23 @@ func (r *balancing) run(ctx context.Context, c *config.Config, in inherited, sig
 	r.endPage = endPage
 	background.Go(func() { r.serve(running, k.serve(r)) })
 	background.Go(func() { r.serve(page, r.server) })
-	background.Go(func() { r.watchdog(running, r.live) })
+	fed, starve := context.WithCancel(running)
+	defer starve()
+	r.starve = starve
+	background.Go(func() { r.watchdog(fed, r.live) })
 	background.Go(func() { r.tend(running, c, signals) })
 	err = r.b.Run(ctx)
-	sdNotify(r.log, daemon.SdNotifyStopping)
+	r.notify(daemon.SdNotifyStopping)
 	r.log.Info("balancer ended", "lease", c.LeaseName)
 	return r.runFault(err)
+}
+
+// notify tells systemd. A process whose place another one has taken is not the service any more, and is silent: its end
+// would be taken for the service's.
+func (r *balancing) notify(state string) {
+	if !r.leaving.Load() {
+		sdNotify(r.log, state)
+	}
 }
 
 // serve runs a listener of the balancer's own, if there is one.
@@ -246,7 +259,7 @@ func (r *balancing) tend(ctx context.Context, c *config.Config, signals <-chan o
 			r.rates.Store(&taken)
 			if text := r.view().Headline(); text != said {
 				said = text
-				sdNotify(r.log, "STATUS="+oneStatusLine(text))
+				r.notify("STATUS=" + oneStatusLine(text))
 			}
 			if watch.changed() {
 				r.reload(ctx, "change of the file", watch)

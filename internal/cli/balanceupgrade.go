@@ -34,15 +34,16 @@ func (r *balancing) handOver(ctx context.Context) {
 		r.log.Error("nothing was handed over, and this process goes on", "err", err)
 		return
 	}
+	r.notify("MAINPID=" + strconv.Itoa(pid)) // the last word to systemd that is ours to say
 	r.leaving.Store(true)
 	r.endPage()
+	r.starve()
 	// Without a rule the path listens nowhere; what it has goes on, and still follows the epoch.
 	limited, cancel := context.WithTimeout(ctx, reloadLimit)
 	defer cancel()
 	if err := r.path.Apply(limited, balancer.Setup{Old: balancer.Old{Keep: true}}); err != nil {
 		r.log.Error("two processes listen: end this one when its connections may end", "err", err)
 	}
-	sdNotify(r.log, "MAINPID="+strconv.Itoa(pid))
 	r.log.Info("listeners handed over; this process ends with its last connection", "pid", pid)
 }
 
@@ -139,10 +140,11 @@ func (r *balancing) successor(files []*os.File, names []string) (*exec.Cmd, erro
 	return cmd, nil
 }
 
-// withoutSockets is an environment without what names sockets, and what came with them.
+// withoutSockets is an environment without what names sockets, and what came with them. The watchdog of systemd is left,
+// without whose it was: who takes this process's place has to feed it.
 func withoutSockets(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains([]string{inheritVar, pastVar, "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}, name)
+		return slices.Contains([]string{inheritVar, pastVar, "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID"}, name)
 	})
 }

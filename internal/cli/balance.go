@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,7 +63,8 @@ func (a *app) balanceStatusCommand() *cobra.Command {
 	var connections int
 	c := &cobra.Command{
 		Use: "status", Short: "where the traffic goes: rules, machines, connections", Args: noArgs,
-		Long: `status asks the balancer of this machine, through its socket in hotcold.runtimeDir.
+		Long: `status asks the balancer of this machine, through its socket in hotcold.runtimeDir,
+or in the directory of its unit.
 Of its connections it shows some: those of an earlier epoch, those that wait, and
 then those that carried most.
 
@@ -102,12 +104,15 @@ const shownConnections = 20
 func (a *app) showBalance(ctx context.Context, connections int, write func(io.Writer, status.BalanceView, status.Style) error) error {
 	c, err := a.loadWithBalancer(ctx, func(path string, env config.Env) (*config.Config, error) {
 		dir, err := config.RuntimeDir(path, env)
-		return &config.Config{RuntimeDir: dir}, err
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(env.WorkDir, path)
+		}
+		return &config.Config{RuntimeDir: dir, File: filepath.Clean(path)}, err
 	})
 	if err != nil {
 		return err
 	}
-	v, text, err := askBalancer(ctx, controlPath(c), connections)
+	v, text, err := a.askHere(ctx, c, connections)
 	if err != nil {
 		return err
 	}
@@ -171,10 +176,39 @@ func (a *app) balanceCheck(ctx context.Context) error {
 	return status.WriteDetection(a.Stdout, c.Balancer, takeover(c), a.style())
 }
 
-// controlName is the balancer's socket in the runtime directory.
-const controlName = "balance.sock"
+const (
+	// controlName is the balancer's socket in its directory.
+	controlName = "balance.sock"
+	// unitVar names the directory that systemd has made for a unit (RuntimeDirectory=), or several with colons between.
+	unitVar = "RUNTIME_DIRECTORY"
+	// unitDirectory is that of the unit which `hotcold render systemd` writes.
+	unitDirectory = "/run/hotcold-balance"
+)
 
-func controlPath(c *config.Config) string { return filepath.Join(c.RuntimeDir, controlName) }
+// controlPath is the balancer's socket: in the directory that systemd has made for it, since its user may write nowhere
+// else, and otherwise in that of the configuration, which is an agent's too.
+func (a *app) controlPath(c *config.Config) string {
+	names, _ := a.Lookup(unitVar)
+	if dir, _, _ := strings.Cut(names, ":"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, controlName)
+	}
+	return filepath.Join(c.RuntimeDir, controlName)
+}
+
+// askHere asks the balancer of this machine that has this configuration: one that a person has started, or that of the unit.
+func (a *app) askHere(ctx context.Context, c *config.Config, connections int) (v status.BalanceView, text []byte, err error) {
+	if v, text, err = askBalancer(ctx, a.controlPath(c), connections); err == nil {
+		return v, text, nil
+	}
+	unit, itsText, fault := askBalancer(ctx, filepath.Join(unitDirectory, controlName), connections)
+	switch {
+	case fault == nil && unit.File == c.File:
+		return unit, itsText, nil
+	case errors.Is(fault, fs.ErrPermission):
+		return v, nil, fault // it may be the one
+	}
+	return v, nil, err
+}
 
 const (
 	// askLimit is how long the balancer of this machine may take to answer.
@@ -220,7 +254,7 @@ func askBalancer(ctx context.Context, socket string, connections int) (v status.
 func noBalancer(socket string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return &failure{code: exitFailed, err: fmt.Errorf("ask the balancer: %w", err), hint: "run it as the user of the balancer"}
+		return &failure{code: exitFailed, err: fmt.Errorf("ask the balancer: %w", err), hint: "run it as root, or as the user of the balancer"}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
 		return &failure{code: exitFailed, err: fmt.Errorf("no balancer of this configuration runs on this machine: nobody answers at %s", socket),
 			hint: "`hotcold balance` is one; run this with the same configuration, and as the same user"}

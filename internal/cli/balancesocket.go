@@ -136,7 +136,7 @@ func reachable(socket string) (path string, done func(), err error) {
 
 // listenControl opens the socket, and refuses where another balancer of this configuration has it.
 func (r *balancing) listenControl(ctx context.Context, c *config.Config, in inherited) (*control, error) {
-	path := controlPath(c)
+	path := r.controlPath(c)
 	// Under a name of its own, and then renamed over the former: at any time there is one that answers.
 	own := path + "." + strconv.Itoa(os.Getpid())
 	if in.from != "another process" {

@@ -82,16 +82,17 @@ func lookupUser(name string) (account, error) {
 	return a, nil
 }
 
-// runtimeFor makes the runtime directory one in which the user can make a socket.
+// runtimeFor makes the directory of the balancer's socket one in which the user can make it.
 func (a *app) runtimeFor(c *config.Config, u account) error {
-	if err := os.MkdirAll(c.RuntimeDir, 0o700); err != nil {
+	dir := filepath.Dir(a.controlPath(c))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the runtime directory: %w", err)
 	}
-	if err := os.Chown(c.RuntimeDir, u.uid, u.gid); err != nil {
+	if err := os.Chown(dir, u.uid, u.gid); err != nil {
 		return fmt.Errorf("give the runtime directory to the balancer's user: %w", err)
 	}
 	// The directory above is root's, and others have to pass through it.
-	if parent := filepath.Dir(c.RuntimeDir); parent == "/run/hotcold" {
+	if parent := filepath.Dir(dir); parent == "/run/hotcold" {
 		if err := os.Chmod(parent, 0o711); err != nil {
 			return fmt.Errorf("let the balancer's user into its runtime directory: %w", err)
 		}

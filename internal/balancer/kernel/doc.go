@@ -46,7 +46,8 @@
 //     purpose: nobody would take it away from a machine that is no longer hot. Run, when its context ends, resets the
 //     connections that are left first.
 //   - Connections that an earlier balancer of the same service left (they go on while another table keeps the kernel
-//     translating, and only then) are known by their marks. The first Steer says what becomes of them.
+//     translating, or where nobody sends until the next one is there) are known by their marks. The first Steer says
+//     what becomes of them. Those whose client has gone meanwhile are found out, and are over for their machine too.
 //
 // # Parking
 //

@@ -42,6 +42,8 @@ type sweeper struct {
 	ended     map[uint8]uint64
 	// latest are the connections that were seen last.
 	latest []flow
+	// asked tells that those were asked whether they live which were there before us.
+	asked  bool
 	warned bool
 }
 
@@ -122,6 +124,7 @@ func (s *sweeper) sweep(ctx context.Context) (next time.Duration, err error) {
 	s.report(v, d.cut, now.Boot, now.Wall)
 	s.provoke(ctx, slices.Concat(d.cut, d.idle, d.again))
 	s.p.flows.Store(s.counted(v, d, counters))
+	s.askInherited(v, flows)
 	err = errors.Join(err, s.p.free(ctx, d.empty))
 	return d.next, err
 }
@@ -179,6 +182,25 @@ func (s *sweeper) provoke(ctx context.Context, flows []flow) {
 			if e.again > 0 {
 				e.again = now + repeat
 			}
+		}
+	}
+}
+
+// askInherited has the machines of connections that were there before us speak to their clients, once. While nobody
+// translated for them, a client may have been reset, or have left, of which neither its machine nor the kernel knows: it
+// answers with a reset, and the connection is over for all. A client that is there takes no notice.
+func (s *sweeper) askInherited(v *view, flows []flow) {
+	if s.asked || v.table == nil {
+		return
+	}
+	s.asked = true
+	for _, f := range flows {
+		r := v.rules[ruleOf(f.mark)]
+		if r == nil || !f.cameTo(r.Rule) || !f.open() {
+			continue
+		}
+		if _, alive := r.live[f.mark]; alive {
+			_ = provoke(f.seen, f.machine, s.p.marks.probe()) // who is not reached is found out when he sends
 		}
 	}
 }

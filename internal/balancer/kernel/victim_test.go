@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -256,6 +258,37 @@ func TestConnectionsOfAKilledBalancerAreFoundByTheNext(t *testing.T) {
 		t.Errorf("reported %+v", cut)
 	}
 }
+
+// The client's reset finds nobody who translates it, so that its machine does not hear of it.
+func TestAClientThatLeftWhileNoBalancerRanIsOverForItsMachine(t *testing.T) {
+	y := newYard(t)
+	alpha := y.pair()[0]
+	v := startVictim(t)
+	left, _ := y.client.reach(front4)
+	stays, _ := y.client.reach(front4)
+	stays.quiet(t)
+	v.kill()
+	if err := left.Conn.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	_ = left.Close()
+	p := y.path(true)
+	p.apply(setup(rule4()))
+	p.steer(to4(0, 1), balancer.Old{})
+	if err := alpha.wantEnd(t); err == nil {
+		t.Error("the machine was told of an orderly end, want a reset")
+	}
+	stays.echo(t)
+	all, err := p.Connections(t.Context(), 10)
+	if err != nil || all.Total() != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if c := all.First()[0]; c.Client != addrPort(stays.LocalAddr()) || c.State != "open" || c.Target != to4(0, 1) || c.Old {
+		t.Errorf("listed %+v", c)
+	}
+}
+
+func addrPort(a net.Addr) netip.AddrPort { return a.(*net.TCPAddr).AddrPort() }
 
 func TestTheRightToAdministerTheNetworkIsEnough(t *testing.T) {
 	y := newYard(t)

@@ -37,7 +37,7 @@ of both machines is all that has to be said. docs/balancer.md tells the rest.
 SIGHUP, and a change of the file, take over another configuration without
 dropping a connection; one with faults is refused, and the former one stays.
 SIGUSR2 hands the listeners over to a new process of this program; the old one
-ends when its connections have. Under systemd use Type=notify; sockets are taken
+ends when its connections have. The kernel path has none: restart it. Under systemd use Type=notify; sockets are taken
 from it, and the watchdog is supported.`,
 		Example: `  hotcold balance
   hotcold balance --check

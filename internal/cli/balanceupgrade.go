@@ -26,7 +26,7 @@ func (r *balancing) handOver(ctx context.Context) {
 	case r.leaving.Load():
 		return
 	case r.path.files == nil:
-		r.log.Error("nothing was handed over: the kernel path has no listeners; restart the balancer, connections outlive that")
+		r.log.Error("nothing was handed over: the kernel path has no listeners, and its rules end with this process; restart the balancer at a quiet time")
 		return
 	}
 	pid, err := r.succeed(ctx)

@@ -291,7 +291,8 @@ func (p *artemisPair) databaseStopped(hot *machine, said overview) {
 func (p *artemisPair) switchover(hot *machine, said overview) {
 	old := p.broker(hot)
 	at := now()
-	got := p.a.run("switchover", "--wait", readyLimit.String())
+	// The command waits for the next broker, which starts as slowly as the machine is busy.
+	got := p.a.runFor(readyLimit+commandLimit, "switchover", "--wait", readyLimit.String())
 	if got.code != 0 {
 		p.t.Fatalf("hotcold switchover ended with %d: %s%s", got.code, got.stdout, got.stderr)
 	}

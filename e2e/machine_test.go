@@ -194,7 +194,13 @@ type outcome struct {
 // run runs one command to its end.
 func (m *machine) run(args ...string) outcome {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.t.Context()), commandLimit)
+	return m.runFor(commandLimit, args...)
+}
+
+// runFor runs one command that may take a while.
+func (m *machine) runFor(limit time.Duration, args ...string) outcome {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.t.Context()), limit)
 	defer cancel()
 	cmd := m.command(ctx, args...)
 	var stdout, stderr strings.Builder

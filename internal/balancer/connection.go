@@ -44,7 +44,7 @@ func (c *Connections) Add(n Connection) {
 	switch {
 	case len(c.worst) < c.limit:
 		heap.Push(&c.worst, n)
-	case c.limit > 0 && compare(n, c.worst[0]) < 0:
+	case c.limit > 0 && compare(&n, &c.worst[0]) < 0:
 		c.worst[0] = n
 		heap.Fix(&c.worst, 0)
 	}
@@ -55,22 +55,35 @@ func (c *Connections) Total() int { return c.total }
 
 // First are those that were kept, in order.
 func (c *Connections) First() []Connection {
-	return slices.SortedFunc(slices.Values(c.worst), compare)
+	return slices.SortedFunc(slices.Values(c.worst), func(a, b Connection) int { return compare(&a, &b) })
 }
 
-// compare is negative where a is shown before b.
-func compare(a, b Connection) int {
-	first := func(a, b bool) int {
-		switch {
-		case a == b:
-			return 0
-		case a:
-			return -1
-		}
-		return 1
+// compare is negative where a is shown before b. It is what a path's goroutine does for each connection, so that the
+// comparisons that cost more come last, and only where they count.
+func compare(a, b *Connection) int {
+	switch aWaits, bWaits := a.State != ConnectionOpen, b.State != ConnectionOpen; {
+	case a.Old != b.Old:
+		return before(a.Old)
+	case aWaits != bWaits:
+		return before(aWaits)
 	}
-	return cmp.Or(first(a.Old, b.Old), first(a.State != ConnectionOpen, b.State != ConnectionOpen),
-		cmp.Compare(b.In+b.Out, a.In+a.Out), cmp.Compare(b.Age, a.Age), cmp.Compare(a.Rule, b.Rule), a.Client.Compare(b.Client))
+	if c := cmp.Compare(b.In+b.Out, a.In+a.Out); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(b.Age, a.Age); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.Rule, b.Rule); c != 0 {
+		return c
+	}
+	return a.Client.Compare(b.Client)
+}
+
+func before(yes bool) int {
+	if yes {
+		return -1
+	}
+	return 1
 }
 
 // ConnectionOpen is the state of a connection whose client and machine are joined.
@@ -80,7 +93,7 @@ const ConnectionOpen = "open"
 type worstFirst []Connection
 
 func (w worstFirst) Len() int           { return len(w) }
-func (w worstFirst) Less(i, j int) bool { return compare(w[i], w[j]) > 0 }
+func (w worstFirst) Less(i, j int) bool { return compare(&w[i], &w[j]) > 0 }
 func (w worstFirst) Swap(i, j int)      { w[i], w[j] = w[j], w[i] }
 func (w *worstFirst) Push(x any)        { *w = append(*w, x.(Connection)) }
 func (w *worstFirst) Pop() any {

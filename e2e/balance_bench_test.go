@@ -34,7 +34,10 @@ func greeter(addr string) int {
 			fmt.Println(err)
 			return 1
 		}
-		go func() { _, _ = io.Copy(io.Discard, c) }() // until the node is killed
+		go func() {
+			_, _ = io.Copy(io.Discard, c) // until the client goes, or the node is killed
+			_ = c.Close()
+		}()
 	}
 }
 

@@ -103,7 +103,11 @@ func (k talk) ask() (string, error) {
 
 // frontState is the part of `hotcold balance status --json` that the tests look at.
 type frontState struct {
-	PID     int `json:"pid"`
+	PID    int    `json:"pid"`
+	Epoch  uint64 `json:"epoch"`
+	Alarms []struct {
+		Kind string `json:"kind"`
+	} `json:"alarms"`
 	Refused *struct {
 		Faults []string `json:"faults"`
 	} `json:"refused"`
@@ -206,18 +210,7 @@ func TestAnUpgradeRefusesNobodyAndStillCutsOldConnections(t *testing.T) {
 	first := f.cmd.Process.Pid
 	signal(t, first, syscall.SIGUSR2)
 	f.await(t, "another process", func(s frontState) bool { return s.PID != 0 && s.PID != first })
-	second := f.state(t).PID
-	t.Cleanup(func() {
-		end := now() + endLimit
-		for syscall.Kill(second, syscall.SIGTERM) == nil {
-			if now() > end {
-				t.Error("the second process does not end")
-				_ = syscall.Kill(second, syscall.SIGKILL) // the last that can be done
-				return
-			}
-			_ = clock.Wait(context.WithoutCancel(t.Context()), clock.System(), lookPause) // the loop has its own limit
-		}
-	})
+	endLater(t, f.state(t).PID)
 	f.await(t, "the second process to know the machine", func(s frontState) bool { return s.Rules[0].Machine == "machine-a" })
 	cancel()
 	clients.Wait()
@@ -245,6 +238,21 @@ func TestAnUpgradeRefusesNobodyAndStillCutsOldConnections(t *testing.T) {
 	if who, err := f.dial(t).ask(); who != cold || err != nil {
 		t.Errorf("a new connection answers %q, %v", who, err)
 	}
+}
+
+// endLater ends a process that another one has started, when the test ends.
+func endLater(t testing.TB, pid int) {
+	t.Cleanup(func() {
+		end := now() + endLimit
+		for syscall.Kill(pid, syscall.SIGTERM) == nil {
+			if now() > end {
+				t.Error("the second process does not end")
+				_ = syscall.Kill(pid, syscall.SIGKILL) // the last that can be done
+				return
+			}
+			_ = clock.Wait(context.WithoutCancel(t.Context()), clock.System(), lookPause) // the loop has its own limit
+		}
+	})
 }
 
 // letOthersIn lets other users pass through the folders of a test to a file, as

@@ -24,6 +24,7 @@ func (k *checker) machine(ctx context.Context) {
 	for _, f := range machine.Look(ctx, o) {
 		k.r.next(string(f.Level), "machine", f.Next, "%s", f.Text)
 	}
+	k.probeListener(ctx)
 	k.otherMachines()
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -93,46 +92,17 @@ func oneOfFormats(format string, formats []string) error {
 
 // planned reads the configuration and makes the plan.
 func (a *app) planned(ctx context.Context) (*config.Config, *cloud.Plan, error) {
-	c, err := a.loadFront(ctx)
+	c, err := a.loadSetup(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := cloud.New(cloud.Options{Machines: c.Machines, Balancer: c.Balancer, Cloud: c.Cloud, Where: c.Where, File: c.File})
+	p, err := cloud.New(cloud.OptionsOf(c))
 	return c, p, err
 }
 
-// loadFront reads what a set-up needs to know. Positions have the name that the person wrote.
-func (a *app) loadFront(ctx context.Context) (*config.Config, error) {
-	path, err := a.find()
-	if err != nil {
-		return nil, err
-	}
-	host, err := a.Hostname()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := a.WorkDir()
-	if err != nil {
-		return nil, err
-	}
-	type loaded struct {
-		c   *config.Config
-		err error
-	}
-	done := make(chan loaded, 1)
-	go func() { // a file on a drive that hangs holds up whoever opens it: see read
-		c, err := config.LoadBalancer(path, config.Env{Lookup: a.Lookup, Hostname: host, WorkDir: dir, Euid: os.Geteuid()})
-		done <- loaded{c, err}
-	}()
-	select {
-	case l := <-done:
-		if l.err != nil {
-			return nil, &failure{code: exitConfig, err: l.err}
-		}
-		return l.c, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("read %s: %w", path, context.Cause(ctx))
-	}
+// loadSetup reads what a set-up says, on a machine that need not have anything but the configuration.
+func (a *app) loadSetup(ctx context.Context) (*config.Config, error) {
+	return a.loadWithBalancer(ctx, config.LoadSetup)
 }
 
 // written puts a set where the command line wants it. One file goes to standard output where no folder is named.

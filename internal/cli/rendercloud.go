@@ -13,6 +13,7 @@ import (
 	"github.com/hotcold/hotcold/internal/cloud/cloudinit"
 	"github.com/hotcold/hotcold/internal/cloud/systemd"
 	"github.com/hotcold/hotcold/internal/config"
+	"github.com/hotcold/hotcold/internal/drive"
 )
 
 func azureFormats() []string { return []string{"terraform", "arm", "az"} }
@@ -89,8 +90,15 @@ func (a *app) renderAzure(ctx context.Context, r rendering) (cloud.Set, []string
 	if err != nil {
 		return cloud.Set{}, nil, err
 	}
+	line, err := drive.Share{
+		Service: drive.AzureFiles, Account: s.Storage.Account, Name: s.Storage.Share, Point: s.Mount, UID: cloudinit.UID, GID: cloudinit.UID,
+		Credentials: s.Credentials(),
+	}.Make()
+	if err != nil {
+		return cloud.Set{}, nil, err
+	}
 	files, err := a.machines(c, p, cloudinit.Machine{
-		Packages: []string{"cifs-utils", "ca-certificates", "curl"}, Line: s.MountLine(cloudinit.UID),
+		Packages: []string{"cifs-utils", "ca-certificates", "curl"}, Line: line.Entry.Line(),
 	})
 	if err != nil {
 		return cloud.Set{}, nil, err
@@ -125,9 +133,15 @@ func (a *app) renderAWS(ctx context.Context, r rendering) (cloud.Set, []string, 
 	if err != nil {
 		return cloud.Set{}, nil, err
 	}
-	files, err := a.machines(c, p, cloudinit.Machine{
-		Packages: []string{"nfs-common", "ca-certificates", "curl"}, Line: s.MountLine(), Owned: true, MountNow: true,
-	})
+	both := cloudinit.Machine{Packages: []string{"nfs-common", "ca-certificates", "curl"}, Owned: true, MountNow: true}
+	if s.Drive.FileSystem != "" { // it is known once it has been made
+		line, err := drive.Share{Service: drive.EFS, FileSystem: s.Drive.FileSystem, Region: s.Region, Point: s.Drive.Mount}.Make()
+		if err != nil {
+			return cloud.Set{}, nil, err
+		}
+		both.Line = line.Entry.Line()
+	}
+	files, err := a.machines(c, p, both)
 	if err != nil {
 		return cloud.Set{}, nil, err
 	}

@@ -106,7 +106,7 @@ do. Prometheus has to ask both agents of the pair, and nobody else, under one jo
 
 // renderOwn renders what is for machines of one's own.
 func (a *app) renderOwn(ctx context.Context, r rendering) (cloud.Set, []string, error) {
-	c, err := a.loadFront(ctx)
+	c, err := a.loadSetup(ctx)
 	if err != nil {
 		return cloud.Set{}, nil, err
 	}
@@ -162,7 +162,7 @@ func renderPair(c *config.Config, r rendering) (cloud.Set, []string, error) {
 	switch host, _, err := net.SplitHostPort(listen.Address); {
 	case listen.Address == "" || err != nil:
 		return cloud.Set{}, nil, usage("the balancer listens nowhere (hotcold.balancer.listen.address), so keepalived could not ask it")
-	case listen.TLS.Certificate != "" || !listen.Key.Empty():
+	case listen.TLS.Certificate != "" || !c.Where("hotcold.balancer.listen.keyFile").IsZero():
 		return cloud.Set{}, nil, usage("the balancer wants TLS or a key of whoever asks; let it listen on 127.0.0.1, where keepalived asks it (hotcold.balancer.listen.address)")
 	case host == "":
 		listen.Address = "127.0.0.1" + listen.Address

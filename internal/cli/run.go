@@ -179,14 +179,40 @@ func (a *app) serve(ctx context.Context, c *config.Config, o agent.Options, log 
 			}
 		})
 	}
+	if c.Listen.Probe != "" {
+		probed, err := a.listenProbe(c, g, log)
+		if err != nil {
+			return err
+		}
+		background.Go(func() {
+			if err := probed.Run(running); err != nil {
+				log.Error("the listener for probes ended", "err", err)
+			}
+		})
+	}
 	background.Go(func() { a.watchdog(running, live) })
 	log.Info("agent started", "machine", o.Machine, "instance", o.Self.Instance, "lease", o.Lease, "version", o.Version,
-		"database", c.Database.String(), "listen", c.Listen.Address, "update", o.Timing.Update, "wait", o.Timing.Wait)
+		"database", c.Database.String(), "listen", c.Listen.Address, "probe", c.Listen.Probe, "update", o.Timing.Update, "wait", o.Timing.Wait)
 	sdNotify(log, daemon.SdNotifyReady)
 	err = g.Run(ctx)
 	sdNotify(log, daemon.SdNotifyStopping)
 	log.Info("agent ended", "machine", o.Machine)
 	return err
+}
+
+// listenProbe opens the listener that a cloud's probes ask.
+func (a *app) listenProbe(c *config.Config, g *agent.Agent, log *slog.Logger) (*status.Server, error) {
+	server, err := status.NewProbe(status.ProbeOptions{Address: c.Listen.Probe, Snapshot: g.Snapshot, Clock: a.Clock, Log: log})
+	if err == nil {
+		err = server.Listen()
+	}
+	if err != nil {
+		if twin := locked(c.RuntimeDir); twin != nil {
+			return nil, twin
+		}
+		return nil, &failure{code: exitConfig, err: err}
+	}
+	return server, nil
 }
 
 // listenHint is the next step where the error does not say it by itself.

@@ -1,7 +1,9 @@
 package cloud
 
 import (
+	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/hotcold/hotcold/internal/config"
@@ -9,20 +11,27 @@ import (
 
 // Options are what a Plan is made of.
 type Options struct {
-	// Machines, Balancer and Cloud are those of the configuration.
+	// Machines, Balancer and Cloud are those of the configuration, and Probe its Listen.Probe.
 	Machines []config.Machine
 	Balancer config.Balancer
 	Cloud    config.Cloud
+	Probe    string
 	// Where says where a setting was written; the zero Pos where it was not.
 	Where func(path string) config.Pos
 	// File is the configuration, for faults of what nobody wrote.
 	File string
 }
 
+// OptionsOf are those of a configuration.
+func OptionsOf(c *config.Config) Options {
+	return Options{Machines: c.Machines, Balancer: c.Balancer, Cloud: c.Cloud, Probe: c.Listen.Probe, Where: c.Where, File: c.File}
+}
+
 // New makes the plan, and refuses what no cloud could do.
 func New(o Options) (*Plan, error) {
 	p := &Plan{
-		Machines: o.Machines, Binary: o.Cloud.Binary, Profile: o.Balancer.Profile, Cloud: o.Cloud, where: o.Where,
+		Machines: o.Machines, Binary: o.Cloud.Binary, Profile: o.Balancer.Profile, Cloud: o.Cloud,
+		Agents: o.Cloud.Probe == config.CloudProbeAgent, where: o.Where,
 	}
 	p.Name = Setting(p, "hotcold.cloud.name", o.Cloud.Name)
 	p.Pool = Setting(p, "hotcold.balancer.pool", o.Balancer.Pool)
@@ -33,11 +42,41 @@ func New(o Options) (*Plan, error) {
 	for _, b := range o.Balancer.Probes {
 		probes[b.Name] = p.probe(b)
 	}
-	for _, r := range o.Balancer.Rules {
-		p.Services = append(p.Services, p.service(f, r, probes[r.Probe], o.Cloud))
+	ask := func(v Probe) Probe { return v }
+	if p.Agents {
+		ask = p.agents(f, o.Probe)
 	}
-	p.check(f, o.Balancer)
+	for _, r := range o.Balancer.Rules {
+		s := p.service(f, r, probes[r.Probe], o.Cloud)
+		s.Probe = ask(s.Probe)
+		p.Services = append(p.Services, s)
+	}
+	p.check(f)
 	return p, f.Err()
+}
+
+// hotPath is what an agent answers, and with 200 on the hot machine only.
+const hotPath = "/hot"
+
+// agents turns probes of the node's ports into questions to the agent, as often and as patient as before.
+func (p *Plan) agents(f *Faults, listen string) func(Probe) Probe {
+	const at = "hotcold.listen.probe"
+	host, port, err := net.SplitHostPort(listen)
+	number, bad := strconv.Atoi(port)
+	ip, other := netip.ParseAddr(host)
+	switch {
+	case listen == "":
+		f.Add("hotcold.cloud.probe", "the agents answer no cloud's probe: want %s, as in 0.0.0.0:4655, or node here", at)
+	case err != nil || bad != nil || number == 0:
+		f.Add(at, "want a port that the probes can be told, got %q", listen)
+	case host == "localhost" || other == nil && ip.IsLoopback():
+		f.Add(at, "want an address that the cloud's balancer reaches, as in 0.0.0.0:4655, got %q", listen)
+	}
+	return func(v Probe) Probe {
+		v.Protocol = Of[config.ProbeProtocol]{config.ProbeHTTP, at, p.At(at)}
+		v.Port, v.Path = Of[int]{number, at, p.At(at)}, Of[string]{hotPath, at, p.At(at)}
+		return v
+	}
 }
 
 func (p *Plan) probe(b config.BalancerProbe) Probe {
@@ -55,7 +94,7 @@ func (p *Plan) probe(b config.BalancerProbe) Probe {
 func (p *Plan) service(f *Faults, r config.BalancerRule, probe Probe, c config.Cloud) Service {
 	at := "hotcold.balancer.rules." + r.Name
 	s := Service{
-		Key: p.key(r), Rule: Of[string]{r.Name, at, p.At(at)}, Traffic: r.Traffic, Probe: probe,
+		Key: p.key(r), HTTP: r.Traffic == config.TrafficWeb && probe.Protocol.Value == config.ProbeHTTP, Rule: Of[string]{r.Name, at, p.At(at)}, Traffic: r.Traffic, Probe: probe,
 		Port: Setting(p, at+".port", r.Port), BackendPort: Setting(p, at+".backendPort", r.BackendPort),
 		Persistence: Setting(p, at+".persistence", r.Persistence),
 		Idle:        Setting(p, at+".idleTimeout", r.IdleTimeout), ResetOnIdle: Setting(p, at+".resetOnIdle", r.ResetOnIdle),
@@ -95,7 +134,7 @@ func from(r config.BalancerRule, c config.Cloud) []netip.Prefix {
 }
 
 // check refuses what makes no pair behind one balancer.
-func (p *Plan) check(f *Faults, b config.Balancer) {
+func (p *Plan) check(f *Faults) {
 	switch {
 	case len(p.Machines) != 2:
 		f.Add("hotcold.machines", "want the two machines of the pair, got %d", len(p.Machines))
@@ -118,6 +157,9 @@ func (p *Plan) check(f *Faults, b config.Balancer) {
 		}
 		if ports[s.Port.Value] {
 			f.Add(s.Port.Path, "another rule has the port %d already", s.Port.Value)
+		}
+		if p.Agents && s.BackendPort.Value == s.Probe.Port.Value {
+			f.Add(s.Probe.Port.Path, "the node has the port %d itself, for the rule %s", s.Probe.Port.Value, s.Rule.Value)
 		}
 		keys[s.Key], ports[s.Port.Value] = true, true
 	}

@@ -19,6 +19,8 @@ type Plan struct {
 	Mount, Directory Of[string]
 	// Binary is where a new machine gets the program from.
 	Binary config.CloudBinary
+	// Agents says whether the probes ask the agents, and not the node's own ports.
+	Agents bool
 	// Profile is whose manners the balancer's defaults have.
 	Profile config.Profile
 	// Cloud is each cloud's own part, as it was written.
@@ -48,6 +50,8 @@ type Service struct {
 	Traffic config.Traffic
 	// Port is where clients come in, BackendPort where the node listens.
 	Port, BackendPort Of[int]
+	// HTTP says whether the node speaks HTTP there: the balancer's probe of it does, and it is the web's.
+	HTTP bool
 	// Probe tells which machine is hot.
 	Probe Probe
 	// Persistence is which machine a client's next connection goes to.

@@ -216,11 +216,11 @@ func (d *decoder) agentAccess(at string) AgentAccess {
 // frontSecret reads a file with a secret of the balancer. An agent has the same settings and not the file, or not the
 // right to read it, and needs it for nothing.
 func (d *decoder) frontSecret(path string) Secret {
-	if d.front {
+	if d.front && !d.setup {
 		return d.secretFile(path)
 	}
 	name := d.path(path)
-	if name == "" {
+	if name == "" || d.setup {
 		return Secret{}
 	}
 	secret, err := readSecretFile(name, nobodyElse)

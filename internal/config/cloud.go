@@ -9,6 +9,7 @@ func (d *decoder) cloud() Cloud {
 	return Cloud{
 		Name: d.text(at + "name"), Directory: d.text(at + "directory"), Mount: d.text(at + "mount"),
 		P2PFrom: d.nets(at + "p2pFrom"), RPCFrom: d.nets(at + "rpcFrom"), WebFrom: d.nets(at + "webFrom"),
+		Probe:  CloudProbe(d.choice(at + "probe")),
 		Binary: CloudBinary{URL: d.httpURL(at + "binary.url"), SHA256: d.text(at + "binary.sha256")},
 		Azure: CloudAzure{
 			ResourceGroup: d.text(at + "azure.resourceGroup"), Location: d.text(at + "azure.location"),

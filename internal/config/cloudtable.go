@@ -38,6 +38,11 @@ func anyCloudSettings() []Setting {
 			Why:     "The node's web server has users.",
 		},
 		{
+			Path: "hotcold.cloud.probe", Type: TypeChoice, Choices: []string{"agent", "node"}, Computed: "`agent` where `hotcold.listen.probe` is set", Default: "node",
+			Meaning: "Whom a cloud's health probes ask, for all rules: `agent` asks for `/hot` at the port of `hotcold.listen.probe`, which only the machine that holds the lease answers with 200; `node` looks at the node's ports as `hotcold.balancer.probes` says, by TCP and HTTP as in the guide. An open port says that something listens, not who holds the lease.",
+			Why:     "The guide's own probes are wanted although the agent could be asked.",
+		},
+		{
 			Path: "hotcold.cloud.binary.url", Type: TypeURL,
 			Meaning: "Where a new machine fetches hotcold from. It must be a file of yours, since its SHA-256 stands beside it.",
 			Why:     "The machines' image does not have hotcold already.",

@@ -14,12 +14,25 @@ type Cloud struct {
 	Mount string
 	// P2PFrom, RPCFrom and WebFrom are who may come to the balancer with each kind of traffic. Nobody may where it is empty.
 	P2PFrom, RPCFrom, WebFrom []netip.Prefix
+	// Probe is whom a cloud's health probes ask.
+	Probe CloudProbe
 	// Binary is where a new machine gets hotcold from.
 	Binary CloudBinary
 	// Azure and AWS are each cloud's own part.
 	Azure CloudAzure
 	AWS   CloudAWS
 }
+
+// CloudProbe is whom a cloud's health probes ask.
+type CloudProbe string
+
+// The two of them.
+const (
+	// CloudProbeAgent asks the agent, which knows who holds the lease.
+	CloudProbeAgent CloudProbe = "agent"
+	// CloudProbeNode looks at the node's own ports, as the balancer's probes are written.
+	CloudProbeNode CloudProbe = "node"
+)
 
 // CloudBinary is a place of the program, and the SHA-256 that it has to have, in hex.
 type CloudBinary struct{ URL, SHA256 string }

@@ -22,6 +22,8 @@ type decoder struct {
 	baseDir  string
 	// front is set where only what a balancer needs is read.
 	front bool
+	// setup is set where no file with a secret is there to be read.
+	setup bool
 
 	errs     hocon.Errors
 	warnings []Warning

@@ -23,7 +23,7 @@ func TestFaultsSayWhereWhatWasReadAndWhatWouldBeRight(t *testing.T) {
 		},
 		{
 			"an object that is a text", least + "hotcold.listen = yes",
-			[]string{"hotcold.conf:2:18: hotcold.listen: want an object with address, tls or keyFile"},
+			[]string{"hotcold.conf:2:18: hotcold.listen: want an object with address, tls, keyFile or probe"},
 		},
 		{
 			"a wrong word", least + "hotcold.mutualExclusion.standby = wiat",
@@ -109,6 +109,14 @@ func TestFaultsSayWhereWhatWasReadAndWhatWouldBeRight(t *testing.T) {
 		{
 			"a certificate alone", least + `hotcold.listen.tls.certificate = c.pem`,
 			[]string{"hotcold.conf:2:34: hotcold.listen.tls.certificate: want both hotcold.listen.tls.certificate and hotcold.listen.tls.key"},
+		},
+		{
+			"a listener for probes without a port", least + `hotcold.listen.probe = "0.0.0.0"`,
+			[]string{"hotcold.conf:2:24: hotcold.listen.probe: want host:port or off, as in 0.0.0.0:4655"},
+		},
+		{
+			"one port for both listeners", least + `hotcold.listen.probe = "0.0.0.0:4653"`,
+			[]string{"hotcold.conf:2:24: hotcold.listen.probe: hotcold.listen.address has the port 4653 already"},
 		},
 		{
 			"a listener without a port", least + `hotcold.listen.address = localhost`,

@@ -17,7 +17,7 @@ import (
 // Load reads hotcold.conf, or a node.conf, with all that it includes, and checks all of it. The error is
 // hocon.Errors with every fault that was found, sorted by position.
 func Load(path string, env Env) (*Config, error) {
-	c, _, err := load(path, env, false)
+	c, _, err := load(path, env, readAgent)
 	return c, err
 }
 
@@ -63,12 +63,30 @@ func emptyWhereUnset(lookup func(string) (string, bool)) func(string) (string, b
 // here, and what only an agent needs is not checked.
 func LoadBalancer(path string, env Env) (*Config, error) {
 	env.Lookup = emptyWhereUnset(env.Lookup)
-	c, _, err := load(path, env, true)
+	c, _, err := load(path, env, readFront)
 	return c, err
 }
 
+// LoadSetup reads what LoadBalancer does, and what else a rendered set-up says, on a machine that has the configuration
+// and nothing else: files with secrets are not opened, so the secrets are empty here.
+func LoadSetup(path string, env Env) (*Config, error) {
+	env.Lookup = emptyWhereUnset(env.Lookup)
+	c, _, err := load(path, env, readSetup)
+	return c, err
+}
+
+// reader is for whom the files are read.
+type reader int
+
+const (
+	// readAgent checks everything, readFront what a balancer needs, readSetup what is rendered.
+	readAgent reader = iota
+	readFront
+	readSetup
+)
+
 // load also returns the decoder, which remembers what it was asked for.
-func load(path string, env Env, front bool) (*Config, *decoder, error) {
+func load(path string, env Env, who reader) (*Config, *decoder, error) {
 	if env.Lookup == nil {
 		env.Lookup = func(string) (string, bool) { return "", false }
 	}
@@ -77,14 +95,14 @@ func load(path string, env Env, front bool) (*Config, *decoder, error) {
 		return nil, nil, err
 	}
 	d := &decoder{
-		env: env, cfg: src.cfg, baseDir: src.baseDir, front: front,
+		env: env, cfg: src.cfg, baseDir: src.baseDir, front: who != readAgent, setup: who == readSetup,
 		where: map[string]Pos{}, origins: map[string]hocon.Origin{}, shown: map[string]string{},
 	}
 	d.useRows(table())
 	c := &Config{File: absoluteFrom(env.WorkDir, path), NodeConf: src.nodeConf, Files: src.files, BaseDir: src.baseDir}
 	d.checkKeys()
 	d.decode(c)
-	if !front {
+	if who == readAgent {
 		d.lint(c)
 	}
 	if len(d.errs) > 0 {
@@ -111,7 +129,8 @@ func (d *decoder) decode(c *Config) {
 	c.Log = d.log()
 	c.Cloud = d.cloud()
 	if d.front {
-		// What a rendered unit of the agent has to know.
+		// What a rendered unit of the agent, and a cloud that asks it, have to know.
+		c.Listen.Probe = d.probeAddress()
 		c.Drive.Path = d.path("hotcold.drive.path")
 		c.Node.Stop.Timeout = d.duration("hotcold.node.stop.timeout")
 		c.LeaseName, c.RuntimeDir = d.name("hotcold.name"), d.path("hotcold.runtimeDir")
@@ -130,6 +149,8 @@ func (d *decoder) decode(c *Config) {
 	c.Clone = d.clone()
 	c.Drive = d.drive()
 	c.Listen = d.listen("hotcold.listen.")
+	c.Listen.Probe = d.probeAddress()
+	d.checkPorts(c.Listen)
 }
 
 // source is what was read, before it is judged.

@@ -79,6 +79,37 @@ func (d *decoder) listenAddress(at string, l Listen) string {
 	return text
 }
 
+// probeAddress reads where the agent tells anybody whether this machine is hot. That it is plain HTTP is why it tells
+// nothing else.
+func (d *decoder) probeAddress() string {
+	const path = "hotcold.listen.probe"
+	text := d.text(path)
+	if text == "" || text == "off" {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(text)
+	// Port 0 is good for a test: the system chooses one.
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		_, v := d.setting(path)
+		d.fail(v.Errorf("want host:port or off, as in 0.0.0.0:4655"))
+		return ""
+	}
+	return text
+}
+
+// checkPorts refuses one port for both listeners: the second one could not be opened.
+func (d *decoder) checkPorts(l Listen) {
+	if l.Address == "" || l.Probe == "" {
+		return
+	}
+	_, one, _ := net.SplitHostPort(l.Address) // both have been taken apart before
+	_, other, _ := net.SplitHostPort(l.Probe)
+	if one == other && one != "0" {
+		_, v := d.setting("hotcold.listen.probe")
+		d.fail(v.Errorf("hotcold.listen.address has the port %s already", one))
+	}
+}
+
 // isLoopback says whether only this machine can reach a host. A name is taken at its word only if it is localhost.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)

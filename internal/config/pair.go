@@ -104,6 +104,9 @@ func (d *decoder) computedDefaults(f nodeFacts) map[string]string {
 			found["hotcold.cloud.mount"] = quote(d.absolute(text))
 		}
 	}
+	if text := d.plain("hotcold.listen.probe"); text != "" && text != "off" {
+		found["hotcold.cloud.probe"] = string(CloudProbeAgent)
+	}
 	for path, text := range d.presetDefaults(f) {
 		found[path] = text
 	}

@@ -302,6 +302,11 @@ func machineSettings() []Setting {
 			Why:     "Callers have no certificates.",
 		},
 		{
+			Path: "hotcold.listen.probe", Type: TypeText, Default: "off",
+			Meaning: "Where the agent answers a cloud's health probe, host:port: `GET /hot` in plain HTTP with 200 while traffic may be sent here and 503 otherwise, without a word of text, and 404 to everything else. It asks for no proof, since no cloud's probe has one, so let the firewall admit the probe only, as `hotcold render` does. `off` for nowhere.",
+			Why:     "A cloud's balancer stands in front of the pair: it then asks who holds the lease, rather than which port is open.",
+		},
+		{
 			Path: "hotcold.log.level", Type: TypeChoice, Choices: []string{"debug", "info", "warn", "error"}, Default: "info",
 			Meaning: "The least of what the agent writes of itself. A steady system is silent at info.",
 			Why:     "Looking for a fault.",

@@ -12,7 +12,7 @@ import (
 func TestDecoderReadsEverySettingOfTheTable(t *testing.T) {
 	r := newRoom(t)
 	r.file("hotcold.conf", least+named)
-	_, d, err := load("hotcold.conf", r.world(), false)
+	_, d, err := load("hotcold.conf", r.world(), readAgent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestEverySettingHasAnEffect(t *testing.T) {
 		"hotcold.drive.path": "/mnt", "hotcold.drive.epochFile": "/mnt/e", "hotcold.drive.type": "nfs", "hotcold.drive.source": `"srv:/x"`, "hotcold.drive.hangLimit": "40 s",
 		"hotcold.clone.files": "[extra/]", "hotcold.clone.exclude": "[x]", "hotcold.clone.sync": "auto", "hotcold.clone.otherIdentity": "allow",
 		"hotcold.listen.address": "off", "hotcold.listen.tls.certificate": "c.pem", "hotcold.listen.tls.key": "k.pem",
-		"hotcold.listen.tls.clientCA": "ca.pem", "hotcold.listen.keyFile": "secret",
+		"hotcold.listen.tls.clientCA": "ca.pem", "hotcold.listen.keyFile": "secret", "hotcold.listen.probe": `":4655"`,
 		"hotcold.log.level": "debug", "hotcold.log.format": "json",
 		"hotcold.machines.*.address": "10.0.0.5", "hotcold.machines.*.agent": `"localhost:1"`, "hotcold.machines.*.ssh": `"u@h"`,
 		"hotcold.balancer.profile": "aws-classic", "hotcold.balancer.pool": "other",

@@ -454,6 +454,9 @@ type Listen struct {
 	TLS TLS
 	// Key is what a caller must show as a bearer token; empty where none is asked for.
 	Key Secret
+	// Probe is where an agent tells anybody, in plain HTTP, whether this machine is hot, and nothing else: host:port, or
+	// empty for nowhere. A balancer's listener has none.
+	Probe string
 }
 
 // TLS are the absolute paths of PEM files.

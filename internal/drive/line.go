@@ -60,7 +60,7 @@ type Made struct {
 var (
 	accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 	shareName   = regexp.MustCompile(`^[^/\\:*?"<>|,\s]{1,80}$`)
-	fileSystem  = regexp.MustCompile(`^fs-[0-9a-f]{6,17}$`)
+	fileSystem  = regexp.MustCompile(`^fs-[0-9a-f]{8,40}$`)
 	regionName  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 	hostName    = regexp.MustCompile(`^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)$`)
 )

@@ -71,7 +71,7 @@ func NewBalanceOn(l net.Listener, o BalanceOptions) *Server {
 func balanceServer(o BalanceOptions) *Server {
 	s := newServer(Options{Address: o.Address, TLS: o.TLS, Key: o.Key, Clock: o.Clock, Log: o.Log})
 	b := &balancePages{server: s, view: o.View, connections: o.Connections}
-	s.at, s.routes = balanceListen, b.routes
+	s.at, s.pages = balanceListen, func() http.Handler { return s.guarded(b.routes()) }
 	return s
 }
 

@@ -33,6 +33,14 @@
 //
 // Clients are bounded in number, in the size of a request, and in how long they may take for each part of it.
 //
+// # The listener for probes
+//
+// [NewProbe] makes a second listener of the agent, on an address that others reach, for the health probes of clouds, which
+// can show neither certificate nor key. It says one bit by its status, 200 or 503 to GET and HEAD of /hot, and 404 to
+// everything else. It names no lease, machine, epoch or version, has no text at all, and serves one request for each
+// connection. Who reaches the port learns whether this machine is hot, and can take its places, 256 connections of 2 s
+// each, from the probe: that makes the balancer see the machine as down. So the port is for the firewall to keep.
+//
 // A balancer's listener ([NewBalance]) is the same with other pages, all renderings of one [BalanceView]; a second one
 // stands on a socket of this machine ([NewBalanceOn]), which `hotcold balance status` asks.
 //

@@ -15,8 +15,8 @@ import (
 // handler knows all that is served. None of it takes a lock that is held across I/O; of /hot and /live that is a
 // promise to balancers and to systemd.
 func (s *Server) handler() http.Handler {
-	if s.routes != nil {
-		return s.guarded(s.routes())
+	if s.pages != nil {
+		return s.pages()
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/hot", s.hot)

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,8 +87,12 @@ type Server struct {
 	streams  chan struct{} // one value for each stream
 	at       string        // where its settings stand
 	taken    net.Listener  // the listener without its bounds
-	// routes is what is served, where it is not an agent.
-	routes func() *http.ServeMux
+	// addressAt is the setting of its address, where that is not at.address.
+	addressAt string
+	// pages is what is served, where it is not an agent's pages.
+	pages func() http.Handler
+	// once ends each connection after one request.
+	once bool
 }
 
 // New checks the options and reads the certificates. It opens nothing.
@@ -158,15 +163,18 @@ func (s *Server) Listen() error {
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("listen on %s: another program has this port: end it, or set %s.address: %w", s.o.Address, s.at, err)
+		return fmt.Errorf("listen on %s: another program has this port: end it, or set %s: %w", s.o.Address, s.setting(), err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("listen on %s: this machine does not have that address: set %s.address: %w", s.o.Address, s.at, err)
+		return fmt.Errorf("listen on %s: this machine does not have that address: set %s: %w", s.o.Address, s.setting(), err)
 	case err != nil:
-		return fmt.Errorf("listen on %s (%s.address): %w", s.o.Address, s.at, err)
+		return fmt.Errorf("listen on %s (%s): %w", s.o.Address, s.setting(), err)
 	}
 	s.Take(l)
 	return nil
 }
+
+// setting is where the address stands.
+func (s *Server) setting() string { return cmp.Or(s.addressAt, s.at+".address") }
 
 // Take serves a listener that is there already, in the place of Listen.
 func (s *Server) Take(l net.Listener) {
@@ -242,7 +250,10 @@ func (s *Server) web(ctx context.Context) *http.Server {
 		IdleTimeout:       s.limits.idle,
 		MaxHeaderBytes:    s.limits.headerBytes,
 		ErrorLog:          log.New(s.lines, "", 0),
+		// OPTIONS * is for the handler like all else.
+		DisableGeneralOptionsHandler: true,
 	}
+	web.SetKeepAlivesEnabled(!s.once)
 	if s.certs != nil {
 		web.TLSConfig = s.certs.config()
 	}

@@ -47,7 +47,7 @@ func TestEveryRangeHasAnInsideAndAnOutside(t *testing.T) {
 		{"Max I/O", "classic", c + "aws { performanceMode = maxIO, throughputMode = bursting }", c + "aws { performanceMode = maxIO, throughputMode = elastic }", "performanceMode: AWS has no Max I/O with elastic throughput"},
 		{"persistence", "nlb", b + "rules.ha-lbr-p2p.persistence = ClientIP", "", ""},
 		{"persistence of a classic balancer", "classic", b + "rules.ha-lbr-p2p.persistence = None", b + "rules.ha-lbr-p2p.persistence = ClientIP", "persistence: a classic balancer keeps no client of TCP with one machine"},
-		{"agent", "classic", "", b + "probes.p2p { protocol = agent, port = null }\nhotcold.machines { machine-a.agent = \"10.0.1.4:4653\", machine-b.agent = \"10.0.2.4:4653\" }\n" + b + "agents { ca = ca.pem, token = sixteen-characters }", "protocol: AWS shows no certificate and no key, so it cannot ask an agent"},
+		{"agent", "classic", "", b + "probes.p2p { protocol = agent, port = null }\nhotcold.machines { machine-a.agent = \"10.0.1.4:4653\", machine-b.agent = \"10.0.2.4:4653\" }\n" + b + "agents { ca = ca.pem, token = sixteen-characters }", "protocol: AWS shows no certificate and no key, so it cannot ask an agent like this; want TCP, HTTP or HTTPS, or hotcold.listen.probe"},
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			if r.inside != "" {

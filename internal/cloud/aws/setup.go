@@ -30,6 +30,8 @@ type Setup struct {
 	Clients []Opening
 	Inside  []int
 	Drive   Drive
+	// Agents says whether the health checks ask the agents.
+	Agents bool
 	// Directory is the node's base directory.
 	Directory string
 }
@@ -101,7 +103,7 @@ func New(p *cloud.Plan, file string, kind config.CloudBalancer) (*Setup, error) 
 		Name: name, Region: f.Form(cloud.Setting(p, at+"region", a.Region), regionForm()), Kind: kind,
 		BalancerGroup: name + "-lb", NodeGroup: name + "-nodes", DriveGroup: name + "-drive",
 		Subnets: identifiers(p, f, "subnets", a.Subnets, subnetForm()), Instances: identifiers(p, f, "instances", a.Instances, instanceForm()),
-		Drive: drive(p, f, name), Directory: p.Directory.Value,
+		Drive: drive(p, f, name), Agents: p.Agents, Directory: p.Directory.Value,
 	}
 	if a.VPC == "" {
 		f.Add(at+"vpc", "want the identifier of the machines' VPC, vpc-...")
@@ -160,7 +162,7 @@ func (s *Setup) add(p *cloud.Plan, f *cloud.Faults, service cloud.Service) {
 	case !classic:
 		front.Name = s.Name + "-tg-" + service.Key
 		front.SourceIP = service.Persistence.Value != config.PersistenceNone && service.Persistence.Value != ""
-	case service.Traffic == config.TrafficWeb && front.Check.Protocol == "HTTP":
+	case service.HTTP:
 		front.Protocol = "HTTP"
 	}
 	if v := service.Persistence; classic && v.Written() && v.Value != config.PersistenceNone {
@@ -207,7 +209,7 @@ func (s *Setup) check(p *cloud.Plan, f *cloud.Faults, v cloud.Probe) Check {
 	case config.ProbeHTTP, config.ProbeHTTPS:
 		c.Path = f.Form(v.Path, pathForm())
 	default:
-		f.Add(v.Protocol.Path, "AWS shows no certificate and no key, so it cannot ask an agent; want TCP, HTTP or HTTPS")
+		f.Add(v.Protocol.Path, "AWS shows no certificate and no key, so it cannot ask an agent like this; want TCP, HTTP or HTTPS, or hotcold.listen.probe for all of them")
 	}
 	return c
 }
@@ -229,7 +231,7 @@ func (s *Setup) Warnings() []string {
 	}
 	for _, f := range s.Fronts {
 		if f.Check.Protocol == "TCP" {
-			all = append(all, fmt.Sprintf("the health check of %s sees an open port, and not who holds the lease; it is the agent that ends the connections to a machine that is hot no longer", f.Name))
+			all = append(all, fmt.Sprintf("the health check of %s sees an open port, and not who holds the lease; it is the agent that ends the connections to a machine that is hot no longer. With hotcold.listen.probe it asks the agents instead", f.Name))
 			break
 		}
 	}
@@ -244,14 +246,4 @@ func (s *Setup) Detection() (down, up time.Duration) {
 		up = max(up, time.Duration(c.Healthy*c.IntervalSeconds)*time.Second)
 	}
 	return down, up
-}
-
-// MountLine is the line of fstab by which the machines mount the drive, as `hotcold drive fstab efs` writes it; empty
-// as long as the file system has not been made.
-func (s *Setup) MountLine() string {
-	if s.Drive.FileSystem == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s.efs.%s.amazonaws.com:/ %s nfs4 _netdev,nofail,nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport 0 0",
-		s.Drive.FileSystem, s.Region, s.Drive.Mount)
 }

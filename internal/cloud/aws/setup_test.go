@@ -23,7 +23,7 @@ func load(t *testing.T, file string, kind config.CloudBalancer) (*aws.Setup, err
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := cloud.New(cloud.Options{Machines: c.Machines, Balancer: c.Balancer, Cloud: c.Cloud, Where: c.Where, File: c.File})
+	p, err := cloud.New(cloud.OptionsOf(c))
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,12 @@ func load(t *testing.T, file string, kind config.CloudBalancer) (*aws.Setup, err
 // example is the set-up of the configuration in examples/cloud.
 func example(t *testing.T, kind config.CloudBalancer) *aws.Setup {
 	t.Helper()
-	file, err := filepath.Abs("../../../examples/cloud/hotcold.conf")
+	return exampleIn(t, "hotcold.conf", kind)
+}
+
+func exampleIn(t *testing.T, name string, kind config.CloudBalancer) *aws.Setup {
+	t.Helper()
+	file, err := filepath.Abs("../../../examples/cloud/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +49,7 @@ func example(t *testing.T, kind config.CloudBalancer) *aws.Setup {
 	return s
 }
 
-// changed is the set-up of the example with lines added at its end, and the error.
+// changed is the set-up of the example, with the probes of the guide and with lines added at its end, and the error.
 func changed(t *testing.T, kind config.CloudBalancer, lines string) (*aws.Setup, error) {
 	t.Helper()
 	text, err := os.ReadFile("../../../examples/cloud/hotcold.conf")
@@ -53,7 +58,7 @@ func changed(t *testing.T, kind config.CloudBalancer, lines string) (*aws.Setup,
 	}
 	file := filepath.Join(t.TempDir(), "hotcold.conf")
 	alone := strings.Replace(string(text), `include "node.conf"`, "hotcold.name = pair", 1)
-	if err := os.WriteFile(file, []byte(alone+"\n"+lines+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(alone+"\nhotcold.cloud.probe = node\n"+lines+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return load(t, file, kind)
@@ -63,7 +68,7 @@ func changed(t *testing.T, kind config.CloudBalancer, lines string) (*aws.Setup,
 // leaves the ping path out, which its text wants to be "/".
 func TestTheExampleIsTheTableOfTheGuide(t *testing.T) {
 	var rows []string
-	for _, f := range example(t, config.CloudClassic).Fronts {
+	for _, f := range exampleIn(t, "guide.conf", config.CloudClassic).Fronts {
 		check := strings.TrimSuffix(f.Check.Target(), "/")
 		rows = append(rows, fmt.Sprintf("|%s|%d (%s) forwarding to %d (%s)|%s|", f.Name, f.Port, f.Protocol, f.InstancePort, f.Protocol, check))
 		if f.Check.Protocol == "HTTP" && f.Check.Path != "/" {
@@ -77,6 +82,29 @@ func TestTheExampleIsTheTableOfTheGuide(t *testing.T) {
 	}
 	if !slices.Equal(rows, want) {
 		t.Errorf("the table of balancers is\n%s\nwant\n%s", strings.Join(rows, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestByDefaultAllHealthChecksAskTheAgentsAndNothingElseDiffers(t *testing.T) {
+	for _, kind := range []config.CloudBalancer{config.CloudClassic, config.CloudNLB} {
+		s, guide := example(t, kind), exampleIn(t, "guide.conf", kind)
+		for i, f := range s.Fronts {
+			if got := f.Check.Target(); got != "HTTP:4655/hot" {
+				t.Errorf("%s checks %s", f.Name, got)
+			}
+			f.Check = guide.Fronts[i].Check
+			if f != guide.Fronts[i] {
+				t.Errorf("%s: got\n%+v\nand in the guide\n%+v", kind, f, guide.Fronts[i])
+			}
+		}
+		if !slices.Contains(s.Inside, 4655) || slices.Contains(guide.Inside, 4655) {
+			t.Errorf("%s: the balancers may reach the ports %v, and without the agents %v", kind, s.Inside, guide.Inside)
+		}
+		for _, o := range s.Clients {
+			if o.Port == 4655 {
+				t.Errorf("%s: clients may reach the agents' port: %+v", kind, o)
+			}
+		}
 	}
 }
 

@@ -67,7 +67,7 @@ func (a *account) run(t *testing.T, words ...string) string {
 }
 
 // setup is that of the example, in the account's network and with its machines.
-func (a *account) setup(t *testing.T, kind config.CloudBalancer) *aws.Setup {
+func (a *account) setup(t *testing.T, kind config.CloudBalancer, probe config.CloudProbe) *aws.Setup {
 	t.Helper()
 	text, err := os.ReadFile("../../../examples/cloud/hotcold.conf")
 	if err != nil {
@@ -76,6 +76,7 @@ func (a *account) setup(t *testing.T, kind config.CloudBalancer) *aws.Setup {
 	file := filepath.Join(t.TempDir(), "hotcold.conf")
 	conf := strings.Replace(string(text), `include "node.conf"`, "hotcold.name = pair", 1) +
 		fmt.Sprintf("\nhotcold.cloud.aws { vpc = %s, subnets = [%s], instances = [%s] }\n", a.vpc, strings.Join(a.subnets, ", "), strings.Join(a.instances, ", ")) +
+		"hotcold.cloud.probe = " + string(probe) + "\n" +
 		"hotcold.balancer.probes.rpc { interval = 10 s, timeout = 4 s, unhealthy = 3, healthy = 4 }\n"
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
@@ -84,7 +85,7 @@ func (a *account) setup(t *testing.T, kind config.CloudBalancer) *aws.Setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := cloud.New(cloud.Options{Machines: c.Machines, Balancer: c.Balancer, Cloud: c.Cloud, Where: c.Where, File: c.File})
+	p, err := cloud.New(cloud.OptionsOf(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestWhatTheScriptMakesIsThePlan(t *testing.T) {
 	for _, kind := range []config.CloudBalancer{config.CloudClassic, config.CloudNLB} {
 		t.Run(string(kind), func(t *testing.T) {
 			a := open(t)
-			s := a.setup(t, kind)
+			s := a.setup(t, kind, config.CloudProbeAgent)
 			script := a.place(t, s.Script())
 			first := a.run(t, script)
 			a.compare(t, s, byScript)
@@ -128,7 +129,7 @@ func TestWhatTheScriptMakesIsThePlan(t *testing.T) {
 // what comes of the same values that of the script.
 func TestWhatTheStackMakesIsThePlan(t *testing.T) {
 	a := open(t)
-	s := a.setup(t, config.CloudClassic)
+	s := a.setup(t, config.CloudClassic, config.CloudProbeNode)
 	stack, err := s.CloudFormation()
 	if err != nil {
 		t.Fatal(err)

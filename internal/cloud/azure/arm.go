@@ -225,7 +225,7 @@ func (s *Setup) armSecurity() securityGroup {
 	var g securityGroup
 	for _, r := range s.SecurityRules {
 		rule := securityRule{
-			Description: r.Why, Priority: r.Priority, Direction: "Inbound", Access: "Allow", Protocol: "Tcp",
+			Description: r.Why, Priority: r.Priority, Direction: "Inbound", Access: r.Access, Protocol: "Tcp",
 			SourcePort: "*", Port: strconv.Itoa(r.Port), Destination: "*",
 		}
 		if len(r.Sources) == 1 {

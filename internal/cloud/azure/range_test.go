@@ -9,6 +9,8 @@ import (
 // was read.
 func TestEveryRangeHasAnInsideAndAnOutside(t *testing.T) {
 	const b, c = "hotcold.balancer.", "hotcold.cloud."
+	const asked = c + `probe = agent
+hotcold.listen.probe = ":`
 	long := strings.Repeat("a", 31)
 	for _, r := range []struct{ name, inside, outside, want string }{
 		{"interval, least", b + "probes.p2p.interval = 5 s", b + "probes.p2p.interval = 4 s", "interval: Azure takes 5 s to 2147483646 s, got 4s"},
@@ -39,7 +41,11 @@ func TestEveryRangeHasAnInsideAndAnOutside(t *testing.T) {
 		{"redundancy of SSD", c + "azure.storage { kind = FileStorage, redundancy = LRS }", c + "azure.storage { kind = FileStorage, redundancy = GRS }", "redundancy: a premium account has LRS or ZRS, got GRS"},
 		{"quota of SSD", c + "azure.storage { kind = FileStorage, quota = 100 GiB }", c + "azure.storage { kind = FileStorage, quota = 99 GiB }", "quota: Azure takes 100 to 102400, got 99"},
 		{"quota, whole", c + "azure.storage.quota = 5 TiB", c + "azure.storage.quota = 1500 MiB", "quota: Azure takes whole GiB, got 1572864000 bytes"},
-		{"agent", "", b + "probes.p2p { protocol = agent, port = null }\nhotcold.machines { machine-a.agent = \"10.0.1.4:4653\", machine-b.agent = \"10.0.2.4:4653\" }\n" + b + "agents { ca = ca.pem, token = sixteen-characters }", "protocol: Azure shows no certificate and no key, so it cannot ask an agent"},
+		{"agent", "", b + "probes.p2p { protocol = agent, port = null }\nhotcold.machines { machine-a.agent = \"10.0.1.4:4653\", machine-b.agent = \"10.0.2.4:4653\" }\n" + b + "agents { ca = ca.pem, token = sixteen-characters }", "protocol: Azure shows no certificate and no key, so it cannot ask an agent like this; want TCP, HTTP or HTTPS, or hotcold.listen.probe"},
+		{"agents", asked + "4655\"", asked + "143\"", "hotcold.listen.probe: Azure looks at no port of [19 21 25 70 110 119 143 220 993] by HTTP, got 143"},
+		{"agents on loopback", "", asked + "4655\"\nhotcold.listen.probe = \"127.0.0.1:4655\"", "hotcold.listen.probe: want an address that the cloud's balancer reaches, as in 0.0.0.0:4655, got \"127.0.0.1:4655\""},
+		{"agents nowhere", "", asked + "4655\"\nhotcold.listen.probe = off", "hotcold.cloud.probe: the agents answer no cloud's probe: want hotcold.listen.probe, as in 0.0.0.0:4655, or node here"},
+		{"agents at the node's port", "", asked + "10003\"", "hotcold.listen.probe: the node has the port 10003 itself, for the rule ha-lbr-rpc"},
 		{"PROXY", "", b + "rules.ha-lbr-p2p.proxyOut = 2", "a PROXY header is between hotcold's own balancer and the node"},
 		{"deny", b + `rules.ha-lbr-p2p.allow = ["10.0.0.0/8"]`, b + `rules.ha-lbr-p2p.deny = ["10.0.0.0/8"]`, "deny: a cloud's firewall is written as who may come in"},
 		{"binary", c + `binary { url = "https://example.com/hotcold", sha256 = ` + strings.Repeat("0a", 32) + ` }`, c + `binary.url = "https://example.com/hotcold"`, "binary: url and sha256 go together"},

@@ -60,7 +60,7 @@ func (s *Setup) scriptSecurity(f *cloud.Script) {
 	f.Run("", append(grouped("network", "nsg", "create", "--name", cloud.Raw(`"$security"`)), "--location", cloud.Raw(`"$location"`)), "")
 	for _, r := range s.SecurityRules {
 		words := append(grouped("network", "nsg", "rule", "create", "--nsg-name", cloud.Raw(`"$security"`), "--name", r.Name), "--description", r.Why,
-			"--priority", strconv.Itoa(r.Priority), "--direction", "Inbound", "--access", "Allow", "--protocol", "Tcp", "--source-address-prefixes")
+			"--priority", strconv.Itoa(r.Priority), "--direction", "Inbound", "--access", r.Access, "--protocol", "Tcp", "--source-address-prefixes")
 		for _, source := range r.Sources {
 			words = append(words, source)
 		}

@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -21,6 +22,8 @@ type Setup struct {
 	Rules                                             []Rule
 	SecurityRules                                     []SecurityRule
 	Storage                                           Storage
+	// Agents says whether the probes ask the agents.
+	Agents bool
 	// Directory is the node's base directory, Mount where the drive is mounted.
 	Directory, Mount string
 }
@@ -52,11 +55,13 @@ type Rule struct {
 	TCPReset     bool
 }
 
-// SecurityRule lets somebody in.
+// SecurityRule lets somebody in, or keeps everybody out whom no rule before it lets in.
 type SecurityRule struct {
 	Name     string
 	Priority int
-	// Sources are networks, or one of Azure's service tags.
+	// Access is Allow or Deny.
+	Access string
+	// Sources are networks, one of Azure's service tags, or * for all.
 	Sources []string
 	Port    int
 	// Why is for people.
@@ -96,7 +101,7 @@ func New(p *cloud.Plan, file string) (*Setup, error) {
 		Network:       f.Form(cloud.Setting(p, at+"network", a.Network), resourceForm()),
 		Subnet:        f.Form(cloud.Setting(p, at+"subnet", a.Subnet), resourceForm()),
 		Balancer:      name + "-lb", PublicIP: name + "-ip", Frontend: name + "-frontend", SecurityGroup: name + "-nsg",
-		Pool: f.Form(p.Pool, resourceForm()), Directory: p.Directory.Value, Mount: p.Mount.Value,
+		Pool: f.Form(p.Pool, resourceForm()), Agents: p.Agents, Directory: p.Directory.Value, Mount: p.Mount.Value,
 		Storage: storage(p, f),
 	}
 	for _, m := range p.Machines {
@@ -104,6 +109,9 @@ func New(p *cloud.Plan, file string) (*Setup, error) {
 	}
 	for _, service := range p.Services {
 		s.add(p, f, service, name)
+	}
+	if s.Agents {
+		s.keepProbe()
 	}
 	return s, f.Err()
 }
@@ -159,7 +167,7 @@ func newProbe(p *cloud.Plan, f *cloud.Faults, v cloud.Probe) Probe {
 			f.Add(v.Port.Path, "Azure looks at no port of %v by HTTP, got %d", barredPorts(), probe.Port)
 		}
 	default:
-		f.Add(v.Protocol.Path, "Azure shows no certificate and no key, so it cannot ask an agent; want TCP, HTTP or HTTPS")
+		f.Add(v.Protocol.Path, "Azure shows no certificate and no key, so it cannot ask an agent like this; want TCP, HTTP or HTTPS, or hotcold.listen.probe for all of them")
 	}
 	return probe
 }
@@ -174,6 +182,12 @@ func distribution(p config.Persistence) string {
 	return "Default"
 }
 
+// What a security rule does.
+const (
+	allow = "Allow"
+	deny  = "Deny"
+)
+
 // firstPriority is that of the first security rule; the next ones follow in tens, so that a person finds room between.
 const firstPriority = 200
 
@@ -184,9 +198,18 @@ func (s *Setup) allow(key string, port int, from []string) {
 }
 
 // allowProbe lets Azure's probes in. A rule of Azure's own does so already, at the end of every list; this one holds
-// when somebody denies everything before it.
+// when somebody denies everything before it. All probes of agents are of one port.
 func (s *Setup) allowProbe(p Probe) {
-	s.rule(SecurityRule{Name: "allow-probe-" + p.Name, Sources: []string{probeSource}, Port: p.Port, Why: "Azure's probes, from 168.63.129.16"})
+	name := p.Name
+	if s.Agents {
+		name = "hot"
+	}
+	s.rule(SecurityRule{Name: "allow-probe-" + name, Sources: []string{probeSource}, Port: p.Port, Why: "Azure's probes, from 168.63.129.16"})
+}
+
+// keepProbe keeps everybody else from the agents' port for probes: Azure's own rules would let the whole network in.
+func (s *Setup) keepProbe() {
+	s.rule(SecurityRule{Name: "deny-probe-hot", Access: deny, Sources: []string{"*"}, Port: s.Probes[0].Port, Why: "nobody but Azure's probes"})
 }
 
 func (s *Setup) rule(r SecurityRule) {
@@ -195,7 +218,7 @@ func (s *Setup) rule(r SecurityRule) {
 			return
 		}
 	}
-	r.Priority = firstPriority + 10*len(s.SecurityRules)
+	r.Priority, r.Access = firstPriority+10*len(s.SecurityRules), cmp.Or(r.Access, allow)
 	s.SecurityRules = append(s.SecurityRules, r)
 }
 
@@ -258,7 +281,7 @@ func (s *Setup) Warnings() []string {
 	}
 	for _, p := range s.Probes {
 		if p.Protocol == "Tcp" {
-			all = append(all, fmt.Sprintf("the probe %s sees an open port, and not who holds the lease; Azure keeps the connections to a machine that it finds unhealthy, and it is the agent that ends them", p.Name))
+			all = append(all, fmt.Sprintf("the probe %s sees an open port, and not who holds the lease; Azure keeps the connections to a machine that it finds unhealthy, and it is the agent that ends them. With hotcold.listen.probe it asks the agents instead", p.Name))
 			break
 		}
 	}
@@ -273,14 +296,6 @@ func (s *Setup) Detection() (down, up time.Duration) {
 		down = max(down, time.Duration(p.Threshold)*every+min(every, maxProbeTimeout))
 	}
 	return down, up
-}
-
-// MountLine is the line of fstab by which the machines mount the drive, as `hotcold drive fstab azure` writes it; all
-// of it belongs to one user, since a share has no owners.
-func (s *Setup) MountLine(uid int) string {
-	return fmt.Sprintf("//%s.file.core.windows.net/%s %s cifs _netdev,nofail,vers=3.1.1,credentials=%s,uid=%d,gid=%d,"+
-		"dir_mode=0700,file_mode=0600,serverino,nosharesock,nolease,actimeo=1,mfsymlinks 0 0",
-		s.Storage.Account, s.Storage.Share, s.Mount, s.Credentials(), uid, uid)
 }
 
 // Credentials is the file on the machines that has the account's name and key.

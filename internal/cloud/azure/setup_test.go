@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func load(t *testing.T, file string) (*azure.Setup, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := cloud.New(cloud.Options{Machines: c.Machines, Balancer: c.Balancer, Cloud: c.Cloud, Where: c.Where, File: c.File})
+	p, err := cloud.New(cloud.OptionsOf(c))
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,12 @@ func load(t *testing.T, file string) (*azure.Setup, error) {
 // example is the set-up of the configuration in examples/cloud.
 func example(t *testing.T) *azure.Setup {
 	t.Helper()
-	file, err := filepath.Abs("../../../examples/cloud/hotcold.conf")
+	return exampleIn(t, "hotcold.conf")
+}
+
+func exampleIn(t *testing.T, name string) *azure.Setup {
+	t.Helper()
+	file, err := filepath.Abs("../../../examples/cloud/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +50,7 @@ func example(t *testing.T) *azure.Setup {
 	return s
 }
 
-// changed is the set-up of the example with lines added at its end, and the error.
+// changed is the set-up of the example, with the probes of the guide and with lines added at its end, and the error.
 func changed(t *testing.T, lines string) (*azure.Setup, error) {
 	t.Helper()
 	text, err := os.ReadFile("../../../examples/cloud/hotcold.conf")
@@ -53,7 +59,7 @@ func changed(t *testing.T, lines string) (*azure.Setup, error) {
 	}
 	file := filepath.Join(t.TempDir(), "hotcold.conf")
 	alone := strings.Replace(string(text), `include "node.conf"`, "hotcold.name = pair", 1)
-	if err := os.WriteFile(file, []byte(alone+"\n"+lines+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(alone+"\nhotcold.cloud.probe = node\n"+lines+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return load(t, file)
@@ -62,7 +68,7 @@ func changed(t *testing.T, lines string) (*azure.Setup, error) {
 // The guide's tables of Azure: "Name, Protocol, Port, Path, Used by" of the health probes, and "Name, Rule, Backend
 // pool, Health probe" of the load balancing rules.
 func TestTheExampleIsTheTablesOfTheGuide(t *testing.T) {
-	s := example(t)
+	s := exampleIn(t, "guide.conf")
 	var probes, rules []string
 	for _, p := range s.Probes {
 		used := ""
@@ -86,6 +92,32 @@ func TestTheExampleIsTheTablesOfTheGuide(t *testing.T) {
 	}
 	if !slices.Equal(rules, wantRules) {
 		t.Errorf("the table of rules is\n%s\nwant\n%s", strings.Join(rules, "\n"), strings.Join(wantRules, "\n"))
+	}
+}
+
+// The other difference to the guide is none: same names, rules and machines.
+func TestByDefaultAllProbesAskTheAgentsAndNothingElseDiffers(t *testing.T) {
+	s, guide := example(t), exampleIn(t, "guide.conf")
+	for i, p := range s.Probes {
+		want := azure.Probe{Name: guide.Probes[i].Name, Protocol: "Http", Port: 4655, Path: "/hot", IntervalSeconds: 5, Threshold: 2}
+		if p != want {
+			t.Errorf("a probe is %+v, want %+v", p, want)
+		}
+	}
+	if !reflect.DeepEqual(s.Rules, guide.Rules) || !reflect.DeepEqual(s.Machines, guide.Machines) || s.Storage != guide.Storage {
+		t.Errorf("the rules are\n%+v\nand those of the guide\n%+v", s.Rules, guide.Rules)
+	}
+	var probe []string
+	for _, r := range s.SecurityRules {
+		if r.Port == 4655 {
+			probe = append(probe, fmt.Sprint(r.Access, r.Sources))
+		}
+	}
+	if want := []string{"Allow[AzureLoadBalancer]", "Deny[*]"}; !slices.Equal(probe, want) {
+		t.Errorf("the agents' port is reached by %v, want %v", probe, want)
+	}
+	if len(s.Warnings()) != 0 {
+		t.Errorf("it warns of %q", s.Warnings())
 	}
 }
 

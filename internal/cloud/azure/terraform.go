@@ -86,7 +86,7 @@ func (s *Setup) security(f *terraform.File) {
 		b := f.Block("resource", "azurerm_network_security_rule", label(r.Name)).Set("name", r.Name).
 			Set("resource_group_name", terraform.Ref("data.azurerm_resource_group.pair.name")).
 			Set("network_security_group_name", terraform.Ref("azurerm_network_security_group.pair.name")).
-			Set("priority", r.Priority).Set("direction", "Inbound").Set("access", "Allow").Set("protocol", "Tcp").Set("source_port_range", "*")
+			Set("priority", r.Priority).Set("direction", "Inbound").Set("access", r.Access).Set("protocol", "Tcp").Set("source_port_range", "*")
 		if len(r.Sources) == 1 {
 			b.Set("source_address_prefix", r.Sources[0])
 		} else {

@@ -39,7 +39,7 @@ func example(t *testing.T) *azure.Setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := cloud.New(cloud.Options{Machines: c.Machines, Balancer: c.Balancer, Cloud: c.Cloud, Where: c.Where, File: c.File})
+	p, err := cloud.New(cloud.OptionsOf(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,10 +324,10 @@ func TestWhatArrivesInAzureIsThePlan(t *testing.T) {
 func securityRule(t *testing.T, v *armnetwork.SecurityRule) azure.SecurityRule {
 	t.Helper()
 	r := v.Properties
-	if *r.Direction != armnetwork.SecurityRuleDirectionInbound || *r.Access != armnetwork.SecurityRuleAccessAllow || *r.Protocol != armnetwork.SecurityRuleProtocolTCP {
+	if *r.Direction != armnetwork.SecurityRuleDirectionInbound || !slices.Contains(armnetwork.PossibleSecurityRuleAccessValues(), *r.Access) || *r.Protocol != armnetwork.SecurityRuleProtocolTCP {
 		t.Errorf("the security rule %s is %+v", *v.Name, *r)
 	}
-	rule := azure.SecurityRule{Name: *v.Name, Priority: int(*r.Priority), Why: *r.Description}
+	rule := azure.SecurityRule{Name: *v.Name, Priority: int(*r.Priority), Access: string(*r.Access), Why: *r.Description}
 	if r.SourceAddressPrefix != nil {
 		rule.Sources = append(rule.Sources, *r.SourceAddressPrefix)
 	}

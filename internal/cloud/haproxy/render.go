@@ -36,7 +36,10 @@ var word = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
 // Render returns HAProxy's configuration for the machines and the balancer of c. It refuses what cannot be written
 // down, all of it at once.
 func Render(c *config.Config) (string, error) {
-	r := renderer{machines: c.Machines, balancer: c.Balancer}
+	r := renderer{machines: c.Machines, balancer: c.Balancer, token: !c.Balancer.Agents.Token.Empty()}
+	for _, path := range []string{"hotcold.balancer.agents.token", "hotcold.balancer.agents.tokenFile"} {
+		r.token = r.token || !c.Where(path).IsZero() // its value may not be on this machine
+	}
 	if err := r.check(); err != nil {
 		return "", err
 	}
@@ -56,7 +59,9 @@ func Render(c *config.Config) (string, error) {
 type renderer struct {
 	machines []config.Machine
 	balancer config.Balancer
-	text     strings.Builder
+	// token: the agents want one.
+	token bool
+	text  strings.Builder
 }
 
 func (r *renderer) check() error {

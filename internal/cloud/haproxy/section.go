@@ -107,7 +107,7 @@ func (r *renderer) request(p config.BalancerProbe) {
 	}
 	r.line("option httpchk")
 	send := "http-check send meth GET uri " + path
-	if p.Protocol == config.ProbeAgent && !r.balancer.Agents.Token.Empty() {
+	if p.Protocol == config.ProbeAgent && r.token {
 		r.line("# The token comes from the environment, so that it stands in no file: %s.", TokenVariable)
 		send += ` hdr Authorization "Bearer ${` + TokenVariable + `}"`
 	}

@@ -87,6 +87,14 @@ resource "aws_vpc_security_group_ingress_rule" "node_10002" {
   referenced_security_group_id = aws_security_group.balancer.id
 }
 
+resource "aws_vpc_security_group_ingress_rule" "node_4655" {
+  security_group_id            = aws_security_group.node.id
+  ip_protocol                  = "tcp"
+  from_port                    = 4655
+  to_port                      = 4655
+  referenced_security_group_id = aws_security_group.balancer.id
+}
+
 resource "aws_vpc_security_group_ingress_rule" "node_10003" {
   security_group_id            = aws_security_group.node.id
   ip_protocol                  = "tcp"
@@ -139,7 +147,7 @@ resource "aws_elb" "p2p" {
   }
 
   health_check {
-    target              = "TCP:10002"
+    target              = "HTTP:4655/hot"
     interval            = 5
     timeout             = 3
     unhealthy_threshold = 2
@@ -165,7 +173,7 @@ resource "aws_elb" "rpc" {
   }
 
   health_check {
-    target              = "TCP:10003"
+    target              = "HTTP:4655/hot"
     interval            = 5
     timeout             = 3
     unhealthy_threshold = 2
@@ -191,7 +199,7 @@ resource "aws_elb" "web" {
   }
 
   health_check {
-    target              = "HTTP:10004/"
+    target              = "HTTP:4655/hot"
     interval            = 5
     timeout             = 3
     unhealthy_threshold = 2

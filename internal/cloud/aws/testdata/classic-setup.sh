@@ -50,6 +50,7 @@ allow "$balancer_group" 10003 'IpRanges=[{CidrIp=198.51.100.0/24}]'
 allow "$balancer_group" 10004 'IpRanges=[{CidrIp=198.51.100.0/24}]'
 allow "$balancer_group" 10004 'IpRanges=[{CidrIp=203.0.113.0/24}]'
 allow "$node_group" 10002 "UserIdGroupPairs=[{GroupId=$balancer_group}]"
+allow "$node_group" 4655 "UserIdGroupPairs=[{GroupId=$balancer_group}]"
 allow "$node_group" 10003 "UserIdGroupPairs=[{GroupId=$balancer_group}]"
 allow "$node_group" 10004 "UserIdGroupPairs=[{GroupId=$balancer_group}]"
 allow "$drive_group" 2049 "UserIdGroupPairs=[{GroupId=$node_group}]"
@@ -59,7 +60,7 @@ if ! aws elb describe-load-balancers --load-balancer-names ha-lb-p2p --output te
   aws elb create-load-balancer --load-balancer-name ha-lb-p2p --listeners Protocol=TCP,LoadBalancerPort=10002,InstanceProtocol=TCP,InstancePort=10002 \
   --scheme internet-facing --subnets "${subnets[@]}" --security-groups "$balancer_group" --output text >/dev/null
 fi
-aws elb configure-health-check --load-balancer-name ha-lb-p2p --health-check Target=TCP:10002,Interval=5,Timeout=3,UnhealthyThreshold=2,HealthyThreshold=2 \
+aws elb configure-health-check --load-balancer-name ha-lb-p2p --health-check Target=HTTP:4655/hot,Interval=5,Timeout=3,UnhealthyThreshold=2,HealthyThreshold=2 \
   --output text >/dev/null
 aws elb modify-load-balancer-attributes --load-balancer-name ha-lb-p2p --load-balancer-attributes 'CrossZoneLoadBalancing={Enabled=true},ConnectionDraining={Enabled=false},ConnectionSettings={IdleTimeout=3600}' \
   --output text >/dev/null
@@ -71,7 +72,7 @@ if ! aws elb describe-load-balancers --load-balancer-names ha-lb-rpc --output te
   aws elb create-load-balancer --load-balancer-name ha-lb-rpc --listeners Protocol=TCP,LoadBalancerPort=10003,InstanceProtocol=TCP,InstancePort=10003 \
   --scheme internet-facing --subnets "${subnets[@]}" --security-groups "$balancer_group" --output text >/dev/null
 fi
-aws elb configure-health-check --load-balancer-name ha-lb-rpc --health-check Target=TCP:10003,Interval=5,Timeout=3,UnhealthyThreshold=2,HealthyThreshold=2 \
+aws elb configure-health-check --load-balancer-name ha-lb-rpc --health-check Target=HTTP:4655/hot,Interval=5,Timeout=3,UnhealthyThreshold=2,HealthyThreshold=2 \
   --output text >/dev/null
 aws elb modify-load-balancer-attributes --load-balancer-name ha-lb-rpc --load-balancer-attributes 'CrossZoneLoadBalancing={Enabled=true},ConnectionDraining={Enabled=false},ConnectionSettings={IdleTimeout=3600}' \
   --output text >/dev/null
@@ -83,7 +84,7 @@ if ! aws elb describe-load-balancers --load-balancer-names ha-lb-web --output te
   aws elb create-load-balancer --load-balancer-name ha-lb-web --listeners Protocol=HTTP,LoadBalancerPort=10004,InstanceProtocol=HTTP,InstancePort=10004 \
   --scheme internet-facing --subnets "${subnets[@]}" --security-groups "$balancer_group" --output text >/dev/null
 fi
-aws elb configure-health-check --load-balancer-name ha-lb-web --health-check Target=HTTP:10004/,Interval=5,Timeout=3,UnhealthyThreshold=2,HealthyThreshold=2 \
+aws elb configure-health-check --load-balancer-name ha-lb-web --health-check Target=HTTP:4655/hot,Interval=5,Timeout=3,UnhealthyThreshold=2,HealthyThreshold=2 \
   --output text >/dev/null
 aws elb modify-load-balancer-attributes --load-balancer-name ha-lb-web --load-balancer-attributes 'CrossZoneLoadBalancing={Enabled=true},ConnectionDraining={Enabled=false},ConnectionSettings={IdleTimeout=3600}' \
   --output text >/dev/null

@@ -87,6 +87,14 @@ resource "aws_vpc_security_group_ingress_rule" "node_10002" {
   referenced_security_group_id = aws_security_group.balancer.id
 }
 
+resource "aws_vpc_security_group_ingress_rule" "node_4655" {
+  security_group_id            = aws_security_group.node.id
+  ip_protocol                  = "tcp"
+  from_port                    = 4655
+  to_port                      = 4655
+  referenced_security_group_id = aws_security_group.balancer.id
+}
+
 resource "aws_vpc_security_group_ingress_rule" "node_10003" {
   security_group_id            = aws_security_group.node.id
   ip_protocol                  = "tcp"
@@ -140,8 +148,10 @@ resource "aws_lb_target_group" "p2p" {
   connection_termination = true
 
   health_check {
-    protocol            = "TCP"
-    port                = "10002"
+    protocol            = "HTTP"
+    port                = "4655"
+    path                = "/hot"
+    matcher             = "200"
     interval            = 5
     timeout             = 3
     unhealthy_threshold = 2
@@ -175,8 +185,10 @@ resource "aws_lb_target_group" "rpc" {
   connection_termination = true
 
   health_check {
-    protocol            = "TCP"
-    port                = "10003"
+    protocol            = "HTTP"
+    port                = "4655"
+    path                = "/hot"
+    matcher             = "200"
     interval            = 5
     timeout             = 3
     unhealthy_threshold = 2
@@ -211,8 +223,8 @@ resource "aws_lb_target_group" "web" {
 
   health_check {
     protocol            = "HTTP"
-    port                = "10004"
-    path                = "/"
+    port                = "4655"
+    path                = "/hot"
     matcher             = "200"
     interval            = 5
     timeout             = 3

@@ -50,6 +50,7 @@ allow "$balancer_group" 10003 'IpRanges=[{CidrIp=198.51.100.0/24}]'
 allow "$balancer_group" 10004 'IpRanges=[{CidrIp=198.51.100.0/24}]'
 allow "$balancer_group" 10004 'IpRanges=[{CidrIp=203.0.113.0/24}]'
 allow "$node_group" 10002 "UserIdGroupPairs=[{GroupId=$balancer_group}]"
+allow "$node_group" 4655 "UserIdGroupPairs=[{GroupId=$balancer_group}]"
 allow "$node_group" 10003 "UserIdGroupPairs=[{GroupId=$balancer_group}]"
 allow "$node_group" 10004 "UserIdGroupPairs=[{GroupId=$balancer_group}]"
 allow "$drive_group" 2049 "UserIdGroupPairs=[{GroupId=$node_group}]"
@@ -60,9 +61,9 @@ balancer=$(aws elbv2 create-load-balancer --name ha-nlb --type network --scheme 
 aws elbv2 modify-load-balancer-attributes --load-balancer-arn "$balancer" --attributes Key=load_balancing.cross_zone.enabled,Value=true \
   --output text >/dev/null
 p2p_target=$(aws elbv2 create-target-group --name ha-tg-p2p --protocol TCP --port 10002 --vpc-id "$vpc" \
-  --target-type instance --health-check-protocol TCP --health-check-port 10002 --health-check-interval-seconds 5 \
-  --health-check-timeout-seconds 3 --unhealthy-threshold-count 2 --healthy-threshold-count 2 --query 'TargetGroups[0].TargetGroupArn' \
-  --output text)
+  --target-type instance --health-check-protocol HTTP --health-check-port 4655 --health-check-path /hot \
+  --matcher HttpCode=200 --health-check-interval-seconds 5 --health-check-timeout-seconds 3 \
+  --unhealthy-threshold-count 2 --healthy-threshold-count 2 --query 'TargetGroups[0].TargetGroupArn' --output text)
 aws elbv2 modify-target-group-attributes --target-group-arn "$p2p_target" --attributes Key=deregistration_delay.timeout_seconds,Value=0 Key=deregistration_delay.connection_termination.enabled,Value=true Key=target_health_state.unhealthy.connection_termination.enabled,Value=true \
   --output text >/dev/null
 listener=$(aws elbv2 create-listener --load-balancer-arn "$balancer" --protocol TCP --port 10002 \
@@ -73,9 +74,9 @@ for instance in "${instances[@]}"; do
   aws elbv2 register-targets --target-group-arn "$p2p_target" --targets "Id=$instance,Port=10002" --output text >/dev/null
 done
 rpc_target=$(aws elbv2 create-target-group --name ha-tg-rpc --protocol TCP --port 10003 --vpc-id "$vpc" \
-  --target-type instance --health-check-protocol TCP --health-check-port 10003 --health-check-interval-seconds 5 \
-  --health-check-timeout-seconds 3 --unhealthy-threshold-count 2 --healthy-threshold-count 2 --query 'TargetGroups[0].TargetGroupArn' \
-  --output text)
+  --target-type instance --health-check-protocol HTTP --health-check-port 4655 --health-check-path /hot \
+  --matcher HttpCode=200 --health-check-interval-seconds 5 --health-check-timeout-seconds 3 \
+  --unhealthy-threshold-count 2 --healthy-threshold-count 2 --query 'TargetGroups[0].TargetGroupArn' --output text)
 aws elbv2 modify-target-group-attributes --target-group-arn "$rpc_target" --attributes Key=deregistration_delay.timeout_seconds,Value=0 Key=deregistration_delay.connection_termination.enabled,Value=true Key=target_health_state.unhealthy.connection_termination.enabled,Value=true \
   --output text >/dev/null
 listener=$(aws elbv2 create-listener --load-balancer-arn "$balancer" --protocol TCP --port 10003 \
@@ -86,9 +87,9 @@ for instance in "${instances[@]}"; do
   aws elbv2 register-targets --target-group-arn "$rpc_target" --targets "Id=$instance,Port=10003" --output text >/dev/null
 done
 web_target=$(aws elbv2 create-target-group --name ha-tg-web --protocol TCP --port 10004 --vpc-id "$vpc" \
-  --target-type instance --health-check-protocol HTTP --health-check-port 10004 --health-check-path / --matcher HttpCode=200 \
-  --health-check-interval-seconds 5 --health-check-timeout-seconds 3 --unhealthy-threshold-count 2 \
-  --healthy-threshold-count 2 --query 'TargetGroups[0].TargetGroupArn' --output text)
+  --target-type instance --health-check-protocol HTTP --health-check-port 4655 --health-check-path /hot \
+  --matcher HttpCode=200 --health-check-interval-seconds 5 --health-check-timeout-seconds 3 \
+  --unhealthy-threshold-count 2 --healthy-threshold-count 2 --query 'TargetGroups[0].TargetGroupArn' --output text)
 aws elbv2 modify-target-group-attributes --target-group-arn "$web_target" --attributes Key=deregistration_delay.timeout_seconds,Value=0 Key=deregistration_delay.connection_termination.enabled,Value=true Key=target_health_state.unhealthy.connection_termination.enabled,Value=true \
   --output text >/dev/null
 listener=$(aws elbv2 create-listener --load-balancer-arn "$balancer" --protocol TCP --port 10004 \

@@ -75,8 +75,9 @@ resource "azurerm_lb_backend_address_pool_address" "machine_b" {
 resource "azurerm_lb_probe" "p2p" {
   name                = "p2p"
   loadbalancer_id     = azurerm_lb.pair.id
-  protocol            = "Tcp"
-  port                = 10002
+  protocol            = "Http"
+  port                = 4655
+  request_path        = "/hot"
   interval_in_seconds = 5
   probe_threshold     = 2
 }
@@ -84,8 +85,9 @@ resource "azurerm_lb_probe" "p2p" {
 resource "azurerm_lb_probe" "rpc" {
   name                = "rpc"
   loadbalancer_id     = azurerm_lb.pair.id
-  protocol            = "Tcp"
-  port                = 10003
+  protocol            = "Http"
+  port                = 4655
+  request_path        = "/hot"
   interval_in_seconds = 5
   probe_threshold     = 2
 }
@@ -94,8 +96,8 @@ resource "azurerm_lb_probe" "web" {
   name                = "web"
   loadbalancer_id     = azurerm_lb.pair.id
   protocol            = "Http"
-  port                = 10004
-  request_path        = "/"
+  port                = 4655
+  request_path        = "/hot"
   interval_in_seconds = 5
   probe_threshold     = 2
 }
@@ -165,8 +167,8 @@ resource "azurerm_network_security_rule" "allow_p2p" {
 }
 
 # Azure's probes, from 168.63.129.16
-resource "azurerm_network_security_rule" "allow_probe_p2p" {
-  name                        = "allow-probe-p2p"
+resource "azurerm_network_security_rule" "allow_probe_hot" {
+  name                        = "allow-probe-hot"
   resource_group_name         = data.azurerm_resource_group.pair.name
   network_security_group_name = azurerm_network_security_group.pair.name
   priority                    = 210
@@ -175,7 +177,7 @@ resource "azurerm_network_security_rule" "allow_probe_p2p" {
   protocol                    = "Tcp"
   source_port_range           = "*"
   source_address_prefix       = "AzureLoadBalancer"
-  destination_port_range      = "10002"
+  destination_port_range      = "4655"
   destination_address_prefix  = "*"
 }
 
@@ -194,27 +196,12 @@ resource "azurerm_network_security_rule" "allow_rpc" {
   destination_address_prefix  = "*"
 }
 
-# Azure's probes, from 168.63.129.16
-resource "azurerm_network_security_rule" "allow_probe_rpc" {
-  name                        = "allow-probe-rpc"
-  resource_group_name         = data.azurerm_resource_group.pair.name
-  network_security_group_name = azurerm_network_security_group.pair.name
-  priority                    = 230
-  direction                   = "Inbound"
-  access                      = "Allow"
-  protocol                    = "Tcp"
-  source_port_range           = "*"
-  source_address_prefix       = "AzureLoadBalancer"
-  destination_port_range      = "10003"
-  destination_address_prefix  = "*"
-}
-
 # clients of web
 resource "azurerm_network_security_rule" "allow_web" {
   name                        = "allow-web"
   resource_group_name         = data.azurerm_resource_group.pair.name
   network_security_group_name = azurerm_network_security_group.pair.name
-  priority                    = 240
+  priority                    = 230
   direction                   = "Inbound"
   access                      = "Allow"
   protocol                    = "Tcp"
@@ -224,18 +211,18 @@ resource "azurerm_network_security_rule" "allow_web" {
   destination_address_prefix  = "*"
 }
 
-# Azure's probes, from 168.63.129.16
-resource "azurerm_network_security_rule" "allow_probe_web" {
-  name                        = "allow-probe-web"
+# nobody but Azure's probes
+resource "azurerm_network_security_rule" "deny_probe_hot" {
+  name                        = "deny-probe-hot"
   resource_group_name         = data.azurerm_resource_group.pair.name
   network_security_group_name = azurerm_network_security_group.pair.name
-  priority                    = 250
+  priority                    = 240
   direction                   = "Inbound"
-  access                      = "Allow"
+  access                      = "Deny"
   protocol                    = "Tcp"
   source_port_range           = "*"
-  source_address_prefix       = "AzureLoadBalancer"
-  destination_port_range      = "10004"
+  source_address_prefix       = "*"
+  destination_port_range      = "4655"
   destination_address_prefix  = "*"
 }
 

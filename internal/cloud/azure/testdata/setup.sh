@@ -24,12 +24,12 @@ az network lb address-pool address add --pool-name "$pool" --resource-group "$gr
   --name machine-b --vnet ha-net --ip-address 10.0.2.4
 
 # How Azure finds out which machine is hot.
-az network lb probe create --name p2p --resource-group "$group" --output none --lb-name "$balancer" --protocol Tcp \
-  --port 10002 --interval 5 --probe-threshold 2
-az network lb probe create --name rpc --resource-group "$group" --output none --lb-name "$balancer" --protocol Tcp \
-  --port 10003 --interval 5 --probe-threshold 2
+az network lb probe create --name p2p --resource-group "$group" --output none --lb-name "$balancer" --protocol Http \
+  --port 4655 --path /hot --interval 5 --probe-threshold 2
+az network lb probe create --name rpc --resource-group "$group" --output none --lb-name "$balancer" --protocol Http \
+  --port 4655 --path /hot --interval 5 --probe-threshold 2
 az network lb probe create --name web --resource-group "$group" --output none --lb-name "$balancer" --protocol Http \
-  --port 10004 --path / --interval 5 --probe-threshold 2
+  --port 4655 --path /hot --interval 5 --probe-threshold 2
 
 # What goes to the hot machine.
 az network lb rule create --name ha-lbr-p2p --resource-group "$group" --output none --lb-name "$balancer" \
@@ -47,21 +47,18 @@ az network nsg create --name "$security" --resource-group "$group" --output none
 az network nsg rule create --nsg-name "$security" --name allow-p2p --resource-group "$group" --output none \
   --description 'clients of p2p' --priority 200 --direction Inbound --access Allow --protocol Tcp \
   --source-address-prefixes Internet --destination-port-ranges 10002
-az network nsg rule create --nsg-name "$security" --name allow-probe-p2p --resource-group "$group" --output none \
+az network nsg rule create --nsg-name "$security" --name allow-probe-hot --resource-group "$group" --output none \
   --description 'Azure'\''s probes, from 168.63.129.16' --priority 210 --direction Inbound --access Allow \
-  --protocol Tcp --source-address-prefixes AzureLoadBalancer --destination-port-ranges 10002
+  --protocol Tcp --source-address-prefixes AzureLoadBalancer --destination-port-ranges 4655
 az network nsg rule create --nsg-name "$security" --name allow-rpc --resource-group "$group" --output none \
   --description 'clients of rpc' --priority 220 --direction Inbound --access Allow --protocol Tcp \
   --source-address-prefixes 198.51.100.0/24 --destination-port-ranges 10003
-az network nsg rule create --nsg-name "$security" --name allow-probe-rpc --resource-group "$group" --output none \
-  --description 'Azure'\''s probes, from 168.63.129.16' --priority 230 --direction Inbound --access Allow \
-  --protocol Tcp --source-address-prefixes AzureLoadBalancer --destination-port-ranges 10003
 az network nsg rule create --nsg-name "$security" --name allow-web --resource-group "$group" --output none \
-  --description 'clients of web' --priority 240 --direction Inbound --access Allow --protocol Tcp \
+  --description 'clients of web' --priority 230 --direction Inbound --access Allow --protocol Tcp \
   --source-address-prefixes 198.51.100.0/24 203.0.113.0/24 --destination-port-ranges 10004
-az network nsg rule create --nsg-name "$security" --name allow-probe-web --resource-group "$group" --output none \
-  --description 'Azure'\''s probes, from 168.63.129.16' --priority 250 --direction Inbound --access Allow \
-  --protocol Tcp --source-address-prefixes AzureLoadBalancer --destination-port-ranges 10004
+az network nsg rule create --nsg-name "$security" --name deny-probe-hot --resource-group "$group" --output none \
+  --description 'nobody but Azure'\''s probes' --priority 240 --direction Inbound --access Deny --protocol Tcp \
+  --source-address-prefixes '*' --destination-port-ranges 4655
 az network vnet subnet update --vnet-name ha-net --name ha-nodes --resource-group "$group" --output none \
   --network-security-group "$security"
 

@@ -117,6 +117,7 @@ func (a *app) renderAzure(ctx context.Context, r rendering) (cloud.Set, []string
 		return cloud.Set{}, nil, err
 	}
 	set, err := cloud.NewSet(r.target, r.format, s, append(files, main, readme)...)
+	set.Main = main.Name
 	return set, s.Warnings(), err
 }
 
@@ -159,6 +160,7 @@ func (a *app) renderAWS(ctx context.Context, r rendering) (cloud.Set, []string, 
 		return cloud.Set{}, nil, err
 	}
 	set, err := cloud.NewSet(r.target, r.recorded(), s, append(files, main, readme)...)
+	set.Main = main.Name
 	return set, s.Warnings(), err
 }
 

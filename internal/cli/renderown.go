@@ -135,6 +135,7 @@ func setOf(r rendering, values any) func(cloud.File, error) (cloud.Set, []string
 			return cloud.Set{}, nil, err
 		}
 		s, err := cloud.NewSet(r.target, r.recorded(), values, f)
+		s.Main = f.Name
 		return s, nil, err
 	}
 }
@@ -153,7 +154,7 @@ func renderUnits(c *config.Config, r rendering) (cloud.Set, []string, error) {
 	if err != nil {
 		return cloud.Set{}, nil, err
 	}
-	s, err := cloud.NewSet(r.target, r.recorded(), map[string]any{"Agent": agent, "Balancer": balancer}, first, second)
+	s, err := cloud.NewSet(r.target, r.recorded(), nil, first, second)
 	return s, nil, err
 }
 

@@ -82,16 +82,25 @@ func foreignIn(dir string, was manifest, s Set) ([]string, error) {
 
 // digestOf is the digest of a file, and whether there is one. Something else than a file is there and has none.
 func digestOf(name string) (sum string, exists bool, err error) {
+	text, exists, err := textOf(name)
+	if text == nil {
+		return "", exists, err
+	}
+	return digest(text), exists, err
+}
+
+// textOf reads a file, if there is one. Something else than a file is there and has no text.
+func textOf(name string) (text []byte, exists bool, err error) {
 	switch info, err := os.Lstat(name); {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", false, nil
+		return nil, false, nil
 	case err != nil:
-		return "", false, err
+		return nil, false, err
 	case !info.Mode().IsRegular():
-		return "", true, nil
+		return nil, true, nil
 	}
-	text, err := readFile(name)
-	return digest(text), true, err
+	text, err = readFile(name)
+	return text, true, err
 }
 
 func readFile(name string) ([]byte, error) {
@@ -177,12 +186,12 @@ func Check(dir string, now Set) ([]Drift, error) {
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
 			return nil, fmt.Errorf("read %s: %q is not below the directory", filepath.Join(dir, manifestName), name)
 		}
-		sum, exists, err := digestOf(filepath.Join(dir, filepath.FromSlash(name)))
+		text, exists, err := textOf(filepath.Join(dir, filepath.FromSlash(name)))
 		if err != nil {
 			return nil, err
 		}
 		if exists {
-			there[name] = sum
+			there[name] = string(text)
 		}
 	}
 	return drift(was, there, now), nil

@@ -136,7 +136,7 @@ func TestDriftIsToldPerFileAndPerValue(t *testing.T) {
 		got = append(got, d.String())
 	}
 	want := []string{
-		"by-hand: has been changed by hand", "lost: has been removed", "moved: the configuration says something else now",
+		"by-hand: has been changed by hand", "by-hand:1: has `y`, would have `x`", "lost: has been removed", "moved: the configuration says something else now",
 		"new: would be new", "over: is not part of it any more", "probes.p2p.interval: was 5, is now 6",
 	}
 	if !slices.Equal(got, want) {
@@ -172,6 +172,41 @@ func TestAWordOfAShellStaysOneWord(t *testing.T) {
 	} {
 		if got := cloud.Quote(text); got != want {
 			t.Errorf("%q is written %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A line is told with what it stands in, and one that was moved is told twice.
+func TestALineThatDriftedIsToldWithItsPlace(t *testing.T) {
+	const there = `resource "probe" "p2p" {
+  port = 10002
+}
+
+resource "probe" "rpc" {
+  port     = 1
+  interval = 5
+}
+`
+	for _, c := range []struct{ name, there, now, want string }{
+		{"a block", there, strings.Replace(there, "= 5", "= 9", 1), "x:7: resource \"probe\" \"rpc\": has `interval = 5`, would have `interval = 9`"},
+		{"a line more", there, strings.Replace(there, "  port = 10002\n", "  port = 10002\n  path = 1\n", 1), "x:3: resource \"probe\" \"p2p\": has nothing, would have `path = 1`"},
+		{"a line less", there, strings.Replace(there, "  port     = 1\n", "", 1), "x:6: resource \"probe\" \"rpc\": has `port     = 1`, would have nothing"},
+		{"a unit", "[Unit]\nA=1\n\n[Service]\nB=1\n", "[Unit]\nA=1\n\n[Service]\nB=2\n", "x:5: [Service]: has `B=1`, would have `B=2`"},
+		{"blanks", "a:\n  b\n", "a:\n    b\n", ""},
+		{"everything", strings.Repeat("a\n", 20), strings.Repeat("b\n", 20), "x: and more lines"},
+	} {
+		dir := t.TempDir()
+		write(t, dir, set(t, 5, file("x", c.there)))
+		all, err := cloud.Check(dir, set(t, 5, file("x", c.now)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if len(all) > 1 {
+			got = all[len(all)-1].String()
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
 }

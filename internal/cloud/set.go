@@ -27,6 +27,8 @@ type Set struct {
 	// Target and Format say what it is: "azure", "terraform".
 	Target, Format string
 	Files          []File
+	// Main is the name of the file that says the values; empty where there is no such one.
+	Main string
 	// Values are what the files say, by their names: "probes.p2p.intervalSeconds" is "5".
 	Values map[string]string
 }
@@ -110,36 +112,63 @@ func digest(text []byte) string {
 
 // Drift is one difference between what was rendered and what the configuration says now.
 type Drift struct {
-	// File is the file, or empty for a value.
+	// File is the file; empty for a value that stands in no single one.
 	File string
-	// What says what has become of it.
+	// What says what has become of the file; empty for a value and for a line.
 	What string
-	// Value, Was and Now are a value's name and what it was and is; empty means that it is not there.
+	// Value, Was and Now are a value's name and what it was and is; empty means that it is not there. For a line they are
+	// what it stands in, what lies there, and what would be written.
 	Value, Was, Now string
+	// Line is the line in the file, from 1; 0 for what is no line.
+	Line int
 }
 
 // String is one line for people.
 func (d Drift) String() string {
+	at := ""
 	if d.File != "" {
-		return d.File + ": " + d.What
+		at = d.File + ": "
 	}
 	switch {
+	case d.What != "":
+		return at + d.What
+	case d.Line > 0:
+		at = fmt.Sprintf("%s:%d: ", d.File, d.Line)
+		if d.Value != "" {
+			at += d.Value + ": "
+		}
+		return at + fmt.Sprintf("has %s, would have %s", quoted(d.Was), quoted(d.Now))
 	case d.Was == "":
-		return fmt.Sprintf("%s: new, %s", d.Value, d.Now)
+		return at + fmt.Sprintf("%s: new, %s", d.Value, d.Now)
 	case d.Now == "":
-		return fmt.Sprintf("%s: gone, was %s", d.Value, d.Was)
+		return at + fmt.Sprintf("%s: gone, was %s", d.Value, d.Was)
 	}
-	return fmt.Sprintf("%s: was %s, is now %s", d.Value, d.Was, d.Now)
+	return at + fmt.Sprintf("%s: was %s, is now %s", d.Value, d.Was, d.Now)
 }
 
-// drift compares what was written, what lies there, and what would be written now.
+func quoted(line string) string {
+	if line == "" {
+		return "nothing"
+	}
+	return "`" + line + "`"
+}
+
+// drift compares what was written, what lies there, and what would be written now. What has another value is told by its
+// name; the lines of a file are told where no value says it: somebody has changed it by hand, or hotcold writes it in
+// another way.
 func drift(was manifest, there map[string]string, now Set) []Drift {
-	var all []Drift
+	var all, values []Drift
 	is := now.manifest()
+	for _, name := range slices.Sorted(maps.Keys(both(was.Values, is.Values))) {
+		if old, new := was.Values[name], is.Values[name]; old != new {
+			values = append(values, Drift{File: now.Main, Value: name, Was: old, Now: new})
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(both(was.Files, is.Files))) {
 		old, known := was.Files[name]
 		wanted, needed := is.Files[name]
-		got, exists := there[name]
+		text, exists := there[name]
+		got := digest([]byte(text))
 		switch {
 		case needed && exists && got == wanted:
 		case !exists && needed && known:
@@ -151,16 +180,25 @@ func drift(was manifest, there map[string]string, now Set) []Drift {
 		case !needed:
 		case got != old:
 			all = append(all, Drift{File: name, What: "has been changed by hand"})
+			all = append(all, lines(name, text, now.text(name))...)
 		default:
 			all = append(all, Drift{File: name, What: "the configuration says something else now"})
+			if len(values) == 0 {
+				all = append(all, lines(name, text, now.text(name))...)
+			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(both(was.Values, is.Values))) {
-		if old, new := was.Values[name], is.Values[name]; old != new {
-			all = append(all, Drift{Value: name, Was: old, Now: new})
+	return append(all, values...)
+}
+
+// text is what a file of the set says.
+func (s Set) text(name string) string {
+	for _, f := range s.Files {
+		if f.Name == name {
+			return f.Text
 		}
 	}
-	return all
+	return ""
 }
 
 func both(a, b map[string]string) map[string]string {

@@ -41,7 +41,7 @@ func startBalancer(t testing.TB, p *pair, lease string, port int) *front {
 }
 
 // runBalancer runs `hotcold balance` in a new folder until the test ends.
-func runBalancer(t testing.TB, dir string, port int, body string) *front {
+func runBalancer(t testing.TB, dir string, port int, body string, env ...string) *front {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,10 @@ func runBalancer(t testing.TB, dir string, port int, body string) *front {
 	}
 	defer log.Close() // the balancer has its own copy
 	f.cmd = exec.Command(hotcold(t), "balance", "--config", f.conf)
-	f.cmd.Dir, f.cmd.Env = dir, []string{"LC_ALL=C", "GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=20"}
+	if len(env) > 0 { // as systemd does it: the process is told that the watchdog waits for it
+		f.cmd = exec.Command("/bin/sh", "-c", `export WATCHDOG_PID=$$; exec "$@"`, "sh", hotcold(t), "balance", "--config", f.conf)
+	}
+	f.cmd.Dir, f.cmd.Env = dir, append([]string{"LC_ALL=C", "GORACE=halt_on_error=1 exitcode=66 atexit_sleep_ms=20"}, env...)
 	f.cmd.Stdout, f.cmd.Stderr = log, log
 	f.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := f.cmd.Start(); err != nil {

@@ -32,6 +32,7 @@ type Balancer struct {
 	running  atomic.Bool
 	over     chan struct{} // closed when Run has ended
 	reloads  chan reload
+	asked    chan struct{} // by Turns
 	refused  atomic.Uint64 // reloads
 	known    *known        // owned by Run
 	snapshot atomic.Pointer[published]
@@ -52,7 +53,7 @@ func New(o Options) (*Balancer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the balancer: %w", err)
 	}
-	b := &Balancer{path: o.Path, clock: o.Clock, log: o.Log, tell: o.Published, over: make(chan struct{}), reloads: make(chan reload)}
+	b := &Balancer{path: o.Path, clock: o.Clock, log: o.Log, tell: o.Published, over: make(chan struct{}), reloads: make(chan reload), asked: make(chan struct{})}
 	if b.tell == nil {
 		b.tell = func() {}
 	}
@@ -94,6 +95,18 @@ func (b *Balancer) apply(ctx context.Context, o Options) error {
 		return fmt.Errorf("make the rules: %w", err)
 	}
 	return nil
+}
+
+// Turns waits until the loop that decides has come round, or ctx ends: whoever feeds a watchdog asks it.
+func (b *Balancer) Turns(ctx context.Context) error {
+	select {
+	case b.asked <- struct{}{}:
+		return nil
+	case <-b.over:
+		return errors.New("the balancer has ended")
+	case <-ctx.Done():
+		return fmt.Errorf("the balancer's loop does not turn: %w", context.Cause(ctx))
+	}
 }
 
 // Reload puts other options in the place of those in force: all of them, or none and an error. The greatest epoch, the

@@ -457,3 +457,27 @@ func TestABalancerThatTakesAnothersPlaceObeysNoEpochThatOneLeftBehind(t *testing
 	start(t, o)
 	o.Path.(*path).goes(t, "b", 8)
 }
+
+// A loop that hangs in the data path is not said to turn, so that a watchdog bites.
+func TestALoopThatHangsDoesNotTurn(t *testing.T) {
+	p := newPath()
+	b := start(t, options(p, "127.0.0.1:1", "127.0.0.1:2"))
+	if err := b.Turns(within(t)); err != nil {
+		t.Errorf("while it runs: %v", err)
+	}
+	p.mu.Lock()
+	reloaded := make(chan error, 1)
+	go func() { reloaded <- b.Reload(within(t), options(p, "127.0.0.1:1", "127.0.0.1:2")) }()
+	eventually(t, "the loop hangs in the path", func() bool {
+		short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		return errors.Is(b.Turns(short), context.DeadlineExceeded)
+	})
+	p.mu.Unlock()
+	if err := <-reloaded; err != nil {
+		t.Error(err)
+	}
+	if err := b.Turns(within(t)); err != nil {
+		t.Errorf("once it goes on: %v", err)
+	}
+}

@@ -51,6 +51,7 @@ func (l *loop) run(ctx context.Context, ended <-chan error) error {
 			l.take(n)
 		case r := <-l.reloads:
 			r.answer <- l.reload(ctx, r)
+		case <-l.asked:
 		case <-timer.C():
 		}
 	}

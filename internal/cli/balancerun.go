@@ -58,7 +58,8 @@ type inForce struct {
 const (
 	// pulse is how often rates are taken, files are looked at, and systemd is told.
 	pulse = time.Second
-	// balanceLive is how long the process may seem dead to systemd: longer than a reload may take.
+	// balanceLive is how long the loop that decides may stand still until systemd is told no more: longer than a reload
+	// may take.
 	balanceLive = 20 * time.Second
 	// reloadLimit is how long a reload may take.
 	reloadLimit = 10 * time.Second
@@ -265,8 +266,17 @@ func (r *balancing) tend(ctx context.Context, c *config.Config, signals <-chan o
 				r.reload(ctx, "change of the file", watch)
 			}
 			r.leaveWhenEmpty()
-			timer.Reset(now + pulse)
+			r.beat(ctx)
+			timer.Reset(r.Clock.Now().Boot + pulse)
 		}
+	}
+}
+
+// beat says that this process lives, if the loop that decides does.
+func (r *balancing) beat(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, pulse)
+	defer cancel()
+	if r.b.Turns(ctx) == nil {
 		r.live.Touch()
 	}
 }

@@ -134,15 +134,15 @@ func (r *balancing) successor(files []*os.File, names []string) (*exec.Cmd, erro
 		return nil, fmt.Errorf("write down the epochs: %w", err)
 	}
 	cmd := exec.Command(strings.TrimSuffix(program, " (deleted)"), os.Args[1:]...) // the file that is there now is the new one
-	cmd.Env = append(withoutSockets(r.Environ()), inheritVar+"="+strings.Join(names, ":"), pastVar+"="+string(past))
+	cmd.Env = append(withoutOwn(r.Environ()), inheritVar+"="+strings.Join(names, ":"), pastVar+"="+string(past))
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = r.Stdout, r.Stderr, files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C at our terminal is for us
 	return cmd, nil
 }
 
-// withoutSockets is an environment without what names sockets, and what came with them. The watchdog of systemd is left,
-// without whose it was: who takes this process's place has to feed it.
-func withoutSockets(env []string) []string {
+// withoutOwn is an environment without what is this process's own: its sockets, what came with them, and that systemd's
+// watchdog waits for this very process. The watchdog waits for the new one once that is the main process.
+func withoutOwn(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
 		return slices.Contains([]string{inheritVar, pastVar, "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID"}, name)

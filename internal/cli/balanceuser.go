@@ -40,7 +40,7 @@ func (a *app) becomeUser(c *config.Config, in inherited) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	env := append(withoutSockets(a.Environ()), rootVar+"=1")
+	env := append(withoutOwn(a.Environ()), rootVar+"=1")
 	if names := in.names(); len(names) > 0 {
 		env = append(env, inheritVar+"="+strings.Join(names, ":"))
 		if past, ok := a.Lookup(pastVar); ok && in.past != nil {

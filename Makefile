@@ -10,7 +10,7 @@ BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo fals
 LDFLAGS  := -s -w -buildid= -X $(MODULE)/internal/buildinfo.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test terraform-schema sim sim-table bench bench-balancer lint fmt check reproducible clean FORCE
+.PHONY: help build demo test terraform-schema tofu-validate sim sim-table bench bench-balancer lint fmt check reproducible clean FORCE
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: ## all tests on real servers, with the race detector; installs what they n
 
 terraform-schema: ## the names of Terraform's arguments anew, from the providers' published schemas (npm, 65 MB)
 	@scripts/terraform-schema.sh
+
+tofu-validate: ## what is rendered for Terraform, validated by OpenTofu (the first time: minutes, 3 GB of modules)
+	@scripts/tofu-validate.sh
 
 sim: ## the lease in simulated trouble, on new seeds until Ctrl-C
 	@mkdir -p bin && go test -c -o bin/sim ./lease

@@ -19,23 +19,25 @@ import (
 	"github.com/hotcold/hotcold/internal/testserver"
 )
 
-// commandLimit bounds one command. AWS's command line takes a second or two to start, more on a machine with other work,
-// and a script has many.
-const commandLimit = 15 * time.Minute
+// commandLimit bounds one command. A script has many, and takes longer on a machine with other work.
+const commandLimit = 5 * time.Minute
 
 // account is an imitated account with a network and two machines.
 type account struct {
-	url            string
-	vpc            string
-	subnets        []string
-	instances      []string
-	home, commands string
+	url       string
+	vpc       string
+	subnets   []string
+	instances []string
+	home      string
+	// commands is where `aws` is, interpreter who runs what it is told.
+	commands, interpreter string
 }
 
 // open begins with an account of the test's own, in which there is nothing but the network and the machines.
 func open(t *testing.T) *account {
 	t.Helper()
-	a := &account{url: testserver.Moto(t), home: t.TempDir(), commands: filepath.Dir(testserver.CloudTool(t, "aws"))}
+	a := &account{url: testserver.Moto(t), home: t.TempDir()}
+	a.commands, a.interpreter = interpreter(t)
 	a.vpc = a.run(t, "aws", "ec2", "describe-vpcs", "--query", "Vpcs[0].VpcId", "--output", "text")
 	a.subnets = strings.Fields(a.run(t, "aws", "ec2", "describe-subnets", "--query", "Subnets[:2].SubnetId", "--output", "text"))
 	a.instances = strings.Fields(a.run(t, "aws", "ec2", "run-instances", "--image-id", "ami-12c6146b", "--count", "2", "--query", "Instances[].InstanceId", "--output", "text"))
@@ -56,6 +58,7 @@ func (a *account) run(t *testing.T, words ...string) string {
 	c.Env = []string{
 		"PATH=" + a.commands + ":" + os.Getenv("PATH"), "HOME=" + a.home, "AWS_ENDPOINT_URL=" + a.url, "AWS_DEFAULT_REGION=eu-west-1",
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_PAGER=",
+		interpreterVariable + "=" + a.interpreter,
 	}
 	var stderr bytes.Buffer
 	c.Stderr = &stderr

@@ -111,8 +111,10 @@ func (a *account) place(t *testing.T, f cloud.File) string {
 
 // What is made is the plan: value by value, read back by AWS's SDK.
 func TestWhatTheScriptMakesIsThePlan(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []config.CloudBalancer{config.CloudClassic, config.CloudNLB} {
 		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
 			a := open(t)
 			s := a.setup(t, kind, config.CloudProbeAgent)
 			script := a.place(t, s.Script())
@@ -131,6 +133,7 @@ func TestWhatTheScriptMakesIsThePlan(t *testing.T) {
 // The imitation's CloudFormation knows no network balancer; what the stack says of one is the linter's business, and
 // what comes of the same values that of the script.
 func TestWhatTheStackMakesIsThePlan(t *testing.T) {
+	t.Parallel()
 	a := open(t)
 	s := a.setup(t, config.CloudClassic, config.CloudProbeNode)
 	stack, err := s.CloudFormation()
@@ -148,6 +151,7 @@ func TestWhatTheStackMakesIsThePlan(t *testing.T) {
 
 // The linter of CloudFormation knows the published schema of every resource.
 func TestTheLinterOfCloudFormationFindsNothing(t *testing.T) {
+	t.Parallel()
 	program := testserver.CloudTool(t, "cfn-lint")
 	files, err := filepath.Glob("../aws/testdata/*stack.yaml")
 	if err != nil || len(files) != 2 {

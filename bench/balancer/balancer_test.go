@@ -59,6 +59,7 @@ func rows() []row {
 	}
 	rate := metric{"/s", false, func(s sample) float64 { return float64(s.Count) / s.Took.Seconds() }}
 	each := metric{"CPU us", true, func(s sample) float64 { return s.cpu.Seconds() * 1e6 / float64(s.Count) }}
+	whole := metric{"machine us", true, func(s sample) float64 { return s.machine.Seconds() * 1e6 / float64(s.Count) }}
 	p50 := metric{"p50 us", true, func(s sample) float64 { return s.P50.Seconds() * 1e6 }}
 	p99 := metric{"p99 us", true, func(s sample) float64 { return s.P99.Seconds() * 1e6 }}
 	crowd := idleCrowd()
@@ -67,10 +68,10 @@ func rows() []row {
 		{"bulk 32", order{Kind: "bulk", Conns: 32}, false, bulk},
 		{"bulk 1, nobody, 200 idle", order{Kind: "bulk", Conns: 1}, true, bulk},
 		{"bulk 32, nobody, 200 idle", order{Kind: "bulk", Conns: 32}, true, bulk},
-		{"connects", order{Kind: "connects", Conns: 32}, false, []metric{rate, each}},
-		{"paced 4,000/s on 64", order{Kind: "paced", Conns: 64, Rate: 4000}, false, []metric{p50, p99, each}},
-		{"flat out on 64", order{Kind: "flat", Conns: 64}, false, []metric{rate, p99, each}},
-		{"ping-pong on 1", order{Kind: "flat", Conns: 1}, false, []metric{p50, p99, each}},
+		{"connects", order{Kind: "connects", Conns: 32}, false, []metric{rate, each, whole}},
+		{"paced 4,000/s on 64", order{Kind: "paced", Conns: 64, Rate: 4000}, false, []metric{p50, p99, each, whole}},
+		{"flat out on 64", order{Kind: "flat", Conns: 64}, false, []metric{rate, p99, each, whole}},
+		{"ping-pong on 1", order{Kind: "flat", Conns: 1}, false, []metric{p50, p99, each, whole}},
 		{"idle " + strconv.Itoa(crowd), order{Kind: "idle", Conns: crowd}, false, []metric{
 			{"PSS KB", true, func(s sample) float64 { return s.bytes / float64(crowd) / 1024 }},
 			{"files", true, func(s sample) float64 { return s.files / float64(crowd) }},

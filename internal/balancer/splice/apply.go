@@ -94,7 +94,7 @@ func (p *Path) apply(s balancer.Setup) error {
 	}
 	d.repark(s)
 	d.retire(s.Old)
-	p.others(func(l *loop) { l.retire(s.Old) })
+	p.others(func(l *loop) { l.retire(s.Old) }, func() {})
 	return nil
 }
 

@@ -66,6 +66,8 @@ type conn struct {
 	accepted, opened, last time.Duration
 	// lookAt is when it is looked at next, at the latest; retryAt and dialledAt are of its latest connect.
 	lookAt, retryAt, dialledAt, leaveAt time.Duration
+	// lentUntil is when another loop gives it back to the door, if it has no machine by then; 0: it is the door's.
+	lentUntil time.Duration
 	// cutAt is when it is cut, now whom its group went to then. old: its epoch is over. drained: it was given time.
 	cutAt         time.Duration
 	now           balancer.Target
@@ -85,6 +87,9 @@ func (c *conn) deadline(l *loop) time.Duration {
 	case stateParked:
 		return c.accepted + l.door.park.ParkTime
 	case stateDialling:
+		if !l.isDoor {
+			return c.lentUntil
+		}
 		return min(c.dialledAt+l.limits.Connect, c.patience(l))
 	case stateBackoff:
 		return min(c.retryAt, c.patience(l))
@@ -124,11 +129,7 @@ func (c *conn) expire(l *loop) {
 	case stateParked:
 		l.turnAway(c, EndExpired)
 	case stateDialling:
-		if l.now >= c.patience(l) {
-			l.turnAway(c, EndFailed)
-			return
-		}
-		l.door.retry(c)
+		l.undo(c, l.door.retry)
 	case stateBackoff:
 		if l.now >= c.patience(l) {
 			l.turnAway(c, EndFailed)
@@ -211,9 +212,9 @@ func (c *conn) pump(l *loop) {
 	}
 	tell(&c.up, upOver, &c.machine)
 	tell(&c.down, downOver, &c.client)
-	if l.isDoor && c.carried >= busyAfter && !c.busy && !c.queued {
+	if c.carried >= busyAfter && !c.busy && !c.queued {
 		c.busy = true
-		if l.door.share(c) {
+		if l.share(c) {
 			return // it is another loop's now
 		}
 	}
@@ -259,7 +260,7 @@ func (c *conn) event(l *loop, ofMachine bool, events uint32) {
 		}
 		c.pump(l)
 	case ofMachine:
-		l.door.dialled(c, events)
+		l.dialled(c, events)
 	case c.state == stateHeader:
 		l.door.header(c)
 	case c.state == stateLeaving:

@@ -7,8 +7,10 @@
 //
 // A loop is one goroutine with an epoll instance of its own, parked in the runtime's network poller while nothing
 // happens. All that belongs to a connection is owned by one loop at a time, so there are no locks on the way of the
-// bytes. The first loop is the door: it owns listeners, admission, clients that wait, and connects. A connection that
-// reached its machine may be handed to another loop, which then owns it.
+// bytes. The first loop is the door: it owns listeners, admission, and clients that wait. Clients that come one by one it
+// connects itself. Of those that come at once each loop is entrusted with its part, since one loop alone would get no more
+// than its share of the processors; what it cannot connect it gives back. A connection that carries much may be handed from
+// the door to another loop, which then owns it.
 //
 //	           +--> header --+            +--> backoff --+
 //	accepted --+             +--> dialling <--+          |
@@ -20,8 +22,9 @@
 //	                  open --> closed               +-- parked, backoff, dialling, refused
 //
 // Whoever calls Apply, Steer or Connections sends a function to the loops and waits until they have run it. Steer goes to
-// the door first: once the door has run it, every connect under way to an earlier target has been given up, and no
-// connection can come to be that carries an old stamp. Only then do the other loops judge what they own.
+// the door first: once the door has run it, every connect of its own to an earlier target has been given up, and no
+// connection is opened with an old stamp, since that is compared with the target in force. Then the other loops give up
+// theirs, and judge what they own; Steer returns once all have.
 //
 // # Guarantees
 //

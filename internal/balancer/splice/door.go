@@ -58,11 +58,12 @@ func (d *door) ready(key int32) {
 	if li == nil || d.resumeAt != never {
 		return
 	}
-	for range acceptAtOnce {
+	// One client alone is connected here, which is the shortest way. Of a crowd each loop has its part.
+	for i := range acceptAtOnce {
 		fd, peer, err := accept(li.fd)
 		switch {
 		case err == nil:
-			d.admit(li.rule, fd, peer)
+			d.admit(li.rule, fd, peer, d.path.loops[i%len(d.path.loops)])
 		case scarce(err):
 			d.exhausted(li)
 			return
@@ -73,8 +74,8 @@ func (d *door) ready(key int32) {
 	}
 }
 
-// admit takes a client in, or turns it away.
-func (d *door) admit(r *rule, fd int, peer netip.AddrPort) {
+// admit takes a client in, or turns it away. One that comes in a crowd is given to another loop, where that is possible.
+func (d *door) admit(r *rule, fd int, peer netip.AddrPort, to *loop) {
 	spec := r.spec.Load()
 	if contains(spec.Deny, peer.Addr()) || !spec.ProxyIn && denies(spec, peer.Addr()) {
 		r.count.denied.Add(1)
@@ -84,6 +85,9 @@ func (d *door) admit(r *rule, fd int, peer netip.AddrPort) {
 	c := &conn{
 		rule: r, place: -1, client: side{fd: fd}, machine: side{fd: -1},
 		peer: peer, address: peer, accepted: d.now, cutAt: never,
+	}
+	if d.entrust(c, to) {
+		return
 	}
 	d.adopt(c)
 	if err := d.watchSide(c, false); err != nil {
@@ -125,7 +129,7 @@ func (d *door) enter(c *conn) {
 // seek sends a client to its machine, or has it wait for one.
 func (d *door) seek(c *conn) {
 	switch {
-	case c.rule.group.target != nil:
+	case c.rule.group.target.Load() != nil:
 		d.dial(c)
 	case !d.park.Park:
 		d.turnAway(c, EndRefused)
@@ -158,27 +162,33 @@ func (d *door) found(c *conn) {
 }
 
 // dial begins to connect c to where its group goes now.
-func (d *door) dial(c *conn) {
-	c.target = c.rule.group.target
-	d.become(c, stateDialling)
-	c.dialledAt = d.now
+func (l *loop) dial(c *conn) {
+	c.target = c.rule.group.target.Load()
+	if c.target == nil { // since it was entrusted
+		l.undo(c, l.door.seek)
+		return
+	}
+	if l.isDoor {
+		l.door.become(c, stateDialling)
+	}
+	c.state, c.dialledAt = stateDialling, l.now
 	fd, err := connect(netip.AddrPortFrom(c.target.Address, c.rule.spec.Load().BackendPort))
 	if err == nil {
 		c.machine = side{fd: fd}
-		err = d.watchSide(c, true)
+		err = l.watchSide(c, true)
 	}
 	if err != nil {
 		if scarce(err) {
 			c.rule.count.exhausted.Add(1)
 		}
-		d.retry(c)
+		l.undo(c, l.door.retry)
 		return
 	}
-	d.deadlines.set(c, c.deadline(d.loop))
+	l.deadlines.set(c, c.deadline(l))
 }
 
 // hangUp gives up the connect that is under way.
-func (d *door) hangUp(c *conn) {
+func (l *loop) hangUp(c *conn) {
 	if c.machine.fd >= 0 {
 		_ = unix.Close(c.machine.fd)
 	}
@@ -187,7 +197,6 @@ func (d *door) hangUp(c *conn) {
 
 // retry waits a moment before the same machine is tried again. A connection is never tried elsewhere.
 func (d *door) retry(c *conn) {
-	d.hangUp(c)
 	if d.now >= c.patience(d.loop) {
 		d.turnAway(c, EndFailed)
 		return
@@ -203,12 +212,12 @@ func (d *door) retry(c *conn) {
 }
 
 // dialled takes in what the kernel says of a connect.
-func (d *door) dialled(c *conn, events uint32) {
+func (l *loop) dialled(c *conn, events uint32) {
 	if c.state != stateDialling {
 		return
 	}
 	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 && failure(c.machine.fd) != nil {
-		d.retry(c)
+		l.undo(c, l.door.retry)
 		return
 	}
 	if events&unix.EPOLLOUT == 0 {
@@ -216,37 +225,36 @@ func (d *door) dialled(c *conn, events uint32) {
 	}
 	// A connect to a port of this machine at which nobody listens can, by chance, meet itself.
 	if local(c.machine.fd) == netip.AddrPortFrom(c.target.Address.Unmap(), c.rule.spec.Load().BackendPort) {
-		d.retry(c)
+		l.undo(c, l.door.retry)
 		return
 	}
-	// Steer has given up every connect to an earlier target; this is what makes that a law.
-	if c.target != c.rule.group.target {
-		d.hangUp(c)
-		d.seek(c)
+	// Steer gives up every connect to an earlier target; this is what makes that a law.
+	if now := c.rule.group.target.Load(); now == nil || *c.target != *now {
+		l.undo(c, l.door.seek)
 		return
 	}
-	d.open(c)
+	l.open(c)
 }
 
 // open joins a client with its machine.
-func (d *door) open(c *conn) {
+func (l *loop) open(c *conn) {
 	retried := c.retries > 0
-	d.found(c)
-	c.state, c.opened, c.last = stateOpen, d.now, d.now
+	l.door.found(c)
+	c.state, c.opened, c.last = stateOpen, l.now, l.now
 	c.client.writable, c.machine.writable = true, true
 	c.rule.open.Add(1)
 	if version := c.rule.spec.Load().ProxyOut; version > 0 {
 		header, err := compose(version, c.address, c.facing())
 		if err != nil {
-			d.reset(c, EndFailed)
+			l.reset(c, EndFailed)
 			return
 		}
-		d.mover.hold(&c.up, header)
+		l.mover.hold(&c.up, header)
 	}
-	d.deadlines.set(c, c.deadline(d.loop))
-	c.pump(d.loop)
+	l.deadlines.set(c, c.deadline(l))
+	c.pump(l)
 	if retried {
-		d.encourage(c.rule)
+		l.door.encourage(c.rule)
 	}
 }
 
@@ -269,28 +277,23 @@ func (d *door) encourage(r *rule) {
 	}
 }
 
-// share gives a busy connection to the loop that has the fewest of them, and tells whether that is another one.
-func (d *door) share(c *conn) bool {
-	to := d.loop
-	for _, l := range d.path.loops {
-		if l.busy.Load() < to.busy.Load() {
-			to = l
+// share counts a busy connection, and has the loop with the fewest of them take it over; it tells whether that is another
+// one. Only the door gives connections away: Steer has the door turn first, so that none passes by its judgement.
+func (l *loop) share(c *conn) bool {
+	to := l
+	if l.isDoor {
+		for _, other := range l.path.loops {
+			if other.busy.Load() < to.busy.Load() {
+				to = other
+			}
 		}
 	}
 	to.busy.Add(1)
-	if to == d.loop {
+	if to == l {
 		return false
 	}
-	// Nobody else has these sockets, so that they are known to this epoll instance.
-	_ = unix.EpollCtl(d.poll, unix.EPOLL_CTL_DEL, c.client.fd, nil)
-	_ = unix.EpollCtl(d.poll, unix.EPOLL_CTL_DEL, c.machine.fd, nil)
-	d.disown(c)
-	if err := to.post(func() { to.welcome(c) }); err != nil {
-		to.busy.Add(-1)
-		c.busy = false
-		d.adopt(c)
-		d.finish(c, EndShutdown)
-	}
+	l.part(c)
+	l.send(c, to, func() { to.welcome(c) })
 	return true
 }
 
@@ -307,7 +310,7 @@ func (l *loop) welcome(c *conn) {
 
 // steer sends a group elsewhere: connects under way, clients that wait, and all that come.
 func (d *door) steer(g *group, t *balancer.Target, old balancer.Old) {
-	g.target = t
+	g.target.Store(t)
 	for e := d.seekers.Front(); e != nil; {
 		c := e.Value.(*conn)
 		e = e.Next()
@@ -325,17 +328,16 @@ func (d *door) steer(g *group, t *balancer.Target, old balancer.Old) {
 	d.judge(g, t, old)
 }
 
-// judge looks at all open connections of a group after it was sent elsewhere.
+// judge looks at all connections of a group after it was sent elsewhere: those that are open, and those that the door
+// entrusted to this loop and that are being connected. The door has seen to its own.
 func (l *loop) judge(g *group, t *balancer.Target, old balancer.Old) {
-	if t == nil {
-		return
-	}
 	for _, c := range l.conns {
-		if c == nil || c.state != stateOpen || c.rule.group != g {
-			continue
-		}
+		switch {
+		case c == nil || c.rule.group != g:
+		case c.state == stateDialling && !l.isDoor && (t == nil || *c.target != *t):
+			l.undo(c, l.door.seek)
 		// One epoch has one machine. Should it ever seem to have two, only the one we are told of now counts.
-		if c.target.Epoch < t.Epoch || c.target.Address != t.Address {
+		case c.state == stateOpen && t != nil && (c.target.Epoch < t.Epoch || c.target.Address != t.Address):
 			c.superseded(l, *t, old)
 		}
 	}
@@ -355,8 +357,10 @@ func (l *loop) retire(old balancer.Old) {
 		case stateHeader:
 			l.account(c, EndShutdown)
 			l.sendAway(c)
-		case stateParked, stateDialling, stateBackoff:
+		case stateParked, stateBackoff:
 			l.turnAway(c, EndShutdown)
+		case stateDialling:
+			l.undo(c, func(c *conn) { l.door.turnAway(c, EndShutdown) })
 		}
 	}
 }

@@ -271,8 +271,10 @@ func (l *loop) seeToDeadlines() {
 			return
 		}
 		c := l.deadlines[0]
-		if c.deadline(l) <= l.now {
-			c.expire(l)
+		if slot := c.slot; c.deadline(l) <= l.now {
+			if c.expire(l); l.conns[slot] != c {
+				continue // it is over, or another loop's now
+			}
 		}
 		if c.place >= 0 {
 			l.deadlines.move(c, c.deadline(l))

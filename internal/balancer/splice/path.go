@@ -94,9 +94,17 @@ func (p *Path) change(ctx context.Context, f func()) error {
 // be done.
 func (p *Path) Steer(ctx context.Context, t balancer.Target, old balancer.Old) error {
 	var refused error
-	err := p.change(ctx, func() { refused = p.steer(t, old) })
+	turned := make(chan struct{})
+	err := p.change(ctx, func() { refused = p.steer(t, old, func() { close(turned) }) })
 	if err == nil {
 		err = refused
+	}
+	if err == nil {
+		select {
+		case <-turned:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("steer to machine %q at epoch %d: %w", t.Machine, t.Epoch, err)
@@ -104,8 +112,8 @@ func (p *Path) Steer(ctx context.Context, t balancer.Target, old balancer.Old) e
 	return nil
 }
 
-// steer is Steer in the door's goroutine.
-func (p *Path) steer(t balancer.Target, old balancer.Old) error {
+// steer is Steer in the door's goroutine. turned is called once all loops have turned, unless it fails.
+func (p *Path) steer(t balancer.Target, old balancer.Old, turned func()) error {
 	g := p.group(t.Group)
 	var target *balancer.Target
 	if !t.Nobody() {
@@ -115,17 +123,27 @@ func (p *Path) steer(t balancer.Target, old balancer.Old) error {
 		t.Address = t.Address.Unmap()
 		g.greatest, target = t.Epoch, &t
 	}
-	// The door first: once it has turned, no connection with an old stamp can come to the other loops.
+	// The door first: once it has turned, no connection is opened with an old stamp, and none can come to the other loops.
 	p.door.steer(g, target, old)
-	p.others(func(l *loop) { l.judge(g, target, old) })
+	p.others(func(l *loop) { l.judge(g, target, old) }, turned)
 	return nil
 }
 
-// others has each loop but the door's run f.
-func (p *Path) others(f func(*loop)) {
-	for _, l := range p.loops[1:] {
-		_ = l.post(func() { f(l) }) // one that has ended has no connections
+// others has each loop but the door's run f, and calls done after the last.
+func (p *Path) others(f func(*loop), done func()) {
+	var left atomic.Int64
+	left.Store(int64(len(p.loops)))
+	ran := func() {
+		if left.Add(-1) == 0 {
+			done()
+		}
 	}
+	for _, l := range p.loops[1:] {
+		if l.post(func() { f(l); ran() }) != nil {
+			ran() // it has ended, and has no connections
+		}
+	}
+	ran()
 }
 
 // group finds or makes a group. It is for the door's goroutine.

@@ -91,11 +91,11 @@ func (s *sources) leave(a netip.Addr) {
 	}
 }
 
-// group are the rules that move together. Its target belongs to the door.
+// group are the rules that move together.
 type group struct {
 	name string
-	// target is where new connections go; nil is nobody.
-	target *balancer.Target
+	// target is where new connections go; nil is nobody. The door alone changes it.
+	target atomic.Pointer[balancer.Target]
 	// greatest is the greatest epoch that was ever steered to. It belongs to who holds the Path's turn.
 	greatest uint64
 }

@@ -51,7 +51,7 @@
 //
 // A pair of goroutines for each connection is less code, but costs 12 KB for an idle one and half as much again in
 // processor time for each connection as HAProxy. Here an idle connection costs 0.6 KB and two descriptors; processor time
-// is 0.83 of HAProxy's for a connection, about 1.1 for a request of 100 bytes, and 0.15 for a gigabyte through one
+// is 0.95 of HAProxy's for a connection, 1.0 to 1.3 for a request of 100 bytes, and 0.16 for a gigabyte through one
 // connection (HAProxy 2.6 with two threads and its defaults, three network namespaces on two busy processors, 2026-11).
 // A blocking epoll_wait is no way out: the runtime takes the processor away from a thread that blocks in the kernel, and
 // pays for it with every wait. So the epoll instance itself stands in the runtime's poller.

@@ -119,6 +119,9 @@ func (s *sweeper) sweep(ctx context.Context) (next time.Duration, err error) {
 	// What is in force is read after the flows were: a mark that had died by then is dead, and one that was born
 	// later is not among them.
 	v, now := s.p.view.Load(), s.p.o.Clock.Now()
+	if v.table == nil {
+		return never, nil // given up meanwhile, and all with it
+	}
 	d := s.judge(before, v, flows, now.Boot)
 	err = errors.Join(forget(d.forget), condemn(s.p.marks, d.idle))
 	s.report(v, d.cut, now.Boot, now.Wall)

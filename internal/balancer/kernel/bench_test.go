@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -61,8 +65,41 @@ func steerWith(b *testing.B, n int) {
 		}
 	}
 	b.ReportMetric(time.Since(began).Seconds()*1e3, "last-reset-ms")
+	for y.machines[0].established()+y.machines[1].established() > 0 {
+		if time.Since(began) > limit {
+			b.Fatal("a machine was not told")
+		}
+		runtime.Gosched()
+	}
+	b.ReportMetric(time.Since(began).Seconds()*1e3, "last-machine-ms")
 	p.wantCuts(n)
 	b.ReportMetric(time.Since(began).Seconds()*1e3, "last-report-ms")
+}
+
+// established is how many connections the place's kernel has that stand.
+func (p *place) established() int {
+	p.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/snmp", p.pid))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		switch {
+		case fields[0] != "Tcp:":
+		case names == nil:
+			names = fields
+		default:
+			n, err := strconv.Atoi(fields[slices.Index(names, "CurrEstab")])
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return n
+		}
+	}
+	p.t.Fatal("the kernel does not say how many connections stand")
+	return 0
 }
 
 // hoard listens and accepts nothing: the kernel does, and no descriptor is used up.

@@ -72,7 +72,7 @@ func (r *rig) allAre(state string) {
 			r.t.Fatal(err)
 		}
 		n := 0
-		for _, c := range all {
+		for _, c := range all.First() {
 			if c.State == state {
 				n++
 			}

@@ -128,8 +128,13 @@ func (s *sweeper) sweep(ctx context.Context) (next time.Duration, err error) {
 	s.provoke(ctx, slices.Concat(d.cut, d.idle, d.again))
 	s.p.flows.Store(s.counted(v, d, counters))
 	s.askInherited(v, flows)
-	err = errors.Join(err, s.p.free(ctx, d.empty))
-	return d.next, err
+	freed, bad := s.p.free(ctx, d.empty)
+	for _, id := range freed { // the next rule of this number begins at nothing
+		delete(s.cut, id)
+		delete(s.idle, id)
+		delete(s.ended, id)
+	}
+	return d.next, errors.Join(err, bad)
 }
 
 // report tells of connections that were cut.
@@ -243,17 +248,17 @@ func (p *Path) expire(ctx context.Context) error {
 	return nil
 }
 
-// free gives back what rules without a connection had, as long as they are still gone.
-func (p *Path) free(ctx context.Context, ids []uint8) error {
+// free gives back what rules without a connection had, as long as they are still gone, and says whose numbers are free.
+func (p *Path) free(ctx context.Context, ids []uint8) (freed []uint8, err error) {
 	if len(ids) == 0 {
-		return nil
+		return nil, nil
 	}
 	if err := p.take(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	defer p.give()
 	if p.table == nil {
-		return nil
+		return nil, nil
 	}
 	var rules, empty []*rule
 	for _, r := range p.rules {
@@ -264,22 +269,22 @@ func (p *Path) free(ctx context.Context, ids []uint8) error {
 		}
 	}
 	if len(empty) == 0 {
-		return nil
+		return nil, nil
 	}
 	p.table.dispatch(rules)
-	var err error
 	for _, r := range empty {
+		freed = append(freed, r.id)
 		for mark := range r.live {
 			err = errors.Join(err, p.table.c.SetDeleteElements(p.table.live(), []nftables.SetElement{liveElement(mark)}))
 		}
 		p.table.erase(r)
 	}
 	if err = errors.Join(err, p.table.commit()); err != nil {
-		return p.salvage(err)
+		return nil, p.salvage(err)
 	}
 	p.rules = rules
 	p.publish()
-	return nil
+	return freed, nil
 }
 
 // finish resets what is left, waits a moment for the ends to learn it, and removes the table.

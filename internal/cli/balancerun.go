@@ -204,7 +204,7 @@ func (r *balancing) listenPage(c *config.Config, in inherited) error {
 	}
 	s, err := status.NewBalance(status.BalanceOptions{
 		Address: l.Address, TLS: status.TLS{CertFile: l.TLS.Certificate, KeyFile: l.TLS.Key, ClientCAFile: l.TLS.ClientCA},
-		Key: l.Key, View: r.view, Connections: r.path.connections, Clock: r.Clock, Log: r.log,
+		Key: l.Key, View: r.view, Connections: r.path.connections, Live: r.live, Clock: r.Clock, Log: r.log,
 	})
 	if err != nil {
 		return &failure{code: exitConfig, err: err}

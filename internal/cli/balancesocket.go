@@ -173,7 +173,7 @@ func (r *balancing) listenControl(ctx context.Context, c *config.Config, in inhe
 
 // serve makes the server of the socket.
 func (k *control) serve(r *balancing) *status.Server {
-	return status.NewBalanceOn(k.listener, status.BalanceOptions{View: r.view, Connections: r.path.connections, Clock: r.Clock, Log: r.log})
+	return status.NewBalanceOn(k.listener, status.BalanceOptions{View: r.view, Connections: r.path.connections, Live: r.live, Clock: r.Clock, Log: r.log})
 }
 
 // close takes the socket away, unless it is another process's by now.

@@ -43,7 +43,7 @@ func (a *app) renderKeepalivedCommand() *cobra.Command {
 		Use: "keepalived", Short: "one address for two balancers of one's own",
 		Long: `keepalived writes the configuration by which two machines that both run hotcold
 balance share one address (VRRP). It is the same file on both. The address goes to
-the one whose balancer answers /ready; nobody takes it back while it is ready there.`,
+the one whose balancer answers /live; nobody takes it back while it lives there.`,
 		Example: `  hotcold render keepalived --address 192.0.2.10/24 --interface eth0`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -168,7 +168,7 @@ func renderPair(c *config.Config, r rendering) (cloud.Set, []string, error) {
 	case host == "":
 		listen.Address = "127.0.0.1" + listen.Address
 	}
-	p := keepalived.Pair{Interface: r.link, Router: r.router, Ready: "http://" + listen.Address + "/ready"}
+	p := keepalived.Pair{Interface: r.link, Router: r.router, Live: "http://" + listen.Address + "/live"}
 	address := r.address
 	if address == "" {
 		for _, rule := range c.Balancer.Rules {

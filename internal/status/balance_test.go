@@ -131,6 +131,12 @@ func TestBalanceSaysFirstWhatIsWrong(t *testing.T) {
 // serveBalance serves a view on loopback and on a local socket, and gives a client for each.
 func serveBalance(t *testing.T, view func() status.BalanceView) (network, local func(path string) (int, string)) {
 	t.Helper()
+	return serveBalanceThat(t, status.NewLiveCheck(clock.System(), time.Hour), view)
+}
+
+// serveBalanceThat is serveBalance of one that may hang.
+func serveBalanceThat(t *testing.T, live *status.LiveCheck, view func() status.BalanceView) (network, local func(path string) (int, string)) {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	list := func(_ context.Context, limit int) (*balancer.Connections, error) {
 		if limit > 1000 {
@@ -138,7 +144,7 @@ func serveBalance(t *testing.T, view func() status.BalanceView) (network, local 
 		}
 		return connected(), nil
 	}
-	web, err := status.NewBalance(status.BalanceOptions{Address: "127.0.0.1:0", View: view, Connections: list, Clock: clock.System(), Log: log, Key: config.NewSecret("sixteen characters")})
+	web, err := status.NewBalance(status.BalanceOptions{Address: "127.0.0.1:0", View: view, Connections: list, Live: live, Clock: clock.System(), Log: log, Key: config.NewSecret("sixteen characters")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +156,7 @@ func serveBalance(t *testing.T, view func() status.BalanceView) (network, local 
 	if err != nil {
 		t.Fatal(err)
 	}
-	control := status.NewBalanceOn(l, status.BalanceOptions{View: view, Connections: list, Clock: clock.System(), Log: log})
+	control := status.NewBalanceOn(l, status.BalanceOptions{View: view, Connections: list, Live: live, Clock: clock.System(), Log: log})
 	for _, s := range []*status.Server{web, control} {
 		done := make(chan error, 1)
 		go func() { done <- s.Run(t.Context()) }()
@@ -197,6 +203,23 @@ func TestBalanceMetricsRenderTheSnapshotAndPassTheLinter(t *testing.T) {
 	}
 }
 
+func TestABalancersLoopThatHangsIsToldOfAtLive(t *testing.T) {
+	c := clock.NewStepped()
+	live := status.NewLiveCheck(c, 20*time.Second)
+	network, local := serveBalanceThat(t, live, func() status.BalanceView { return status.BalanceView{} })
+	for _, get := range []func(string) (int, string){network, local} {
+		c.Advance(20 * time.Second)
+		if code, body := get("/live"); code != 200 || body != "live\n" {
+			t.Errorf("while it turns: %d %s", code, body)
+		}
+		c.Advance(time.Millisecond)
+		if code, body := get("/live"); code != 503 || body != "the loop that decides has not turned for 20 s, want a turn within 20 s\n" {
+			t.Errorf("once it hangs: %d %s", code, body)
+		}
+		live.Touch()
+	}
+}
+
 func TestBalanceAnswersOnTheNetworkAndOnItsSocket(t *testing.T) {
 	network, local := serveBalance(t, func() status.BalanceView { return status.BalanceOf(balanced(), balanceFacts()) })
 	for name, get := range map[string]func(string) (int, string){"network": network, "socket": local} {
@@ -227,7 +250,7 @@ func TestBalanceAnswersOnTheNetworkAndOnItsSocket(t *testing.T) {
 }
 
 func TestBalanceIsNotServedToStrangers(t *testing.T) {
-	_, err := status.NewBalance(status.BalanceOptions{Address: "0.0.0.0:4654", View: func() status.BalanceView { return status.BalanceView{} }, Clock: clock.System(), Log: slog.New(slog.DiscardHandler)})
+	_, err := status.NewBalance(status.BalanceOptions{Address: "0.0.0.0:4654", View: func() status.BalanceView { return status.BalanceView{} }, Live: status.NewLiveCheck(clock.System(), time.Hour), Clock: clock.System(), Log: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "hotcold.balancer.listen.address") || strings.Contains(err.Error(), "hotcold.listen") {
 		t.Errorf("got %v", err)
 	}

@@ -29,22 +29,24 @@ type BalanceOptions struct {
 	View func() BalanceView
 	// Connections, where it is set, lists at most limit connections.
 	Connections func(ctx context.Context, limit int) (*balancer.Connections, error)
-	Clock       clock.Clock
-	Log         *slog.Logger
+	// Live tells whether the balancer's loop turns.
+	Live  *LiveCheck
+	Clock clock.Clock
+	Log   *slog.Logger
 }
 
 // NewBalance makes a balancer's HTTP listener. It answers GET and HEAD on
 //
 //	/ready    200 while all rules have a machine, else 503 and why
-//	/live     200
+//	/live     200 while the balancer's loop turns (see [LiveCheck])
 //	/state    the BalanceView as JSON, with 100 connections or as many as ?connections=N says
 //	/metrics  the BalanceView for Prometheus
 //	/         a page for people
 //
 // with the same limits and the same proofs of who asks as an agent's.
 func NewBalance(o BalanceOptions) (*Server, error) {
-	if o.View == nil || o.Clock == nil || o.Log == nil {
-		return nil, errors.New("make the balancer's status server: View, Clock and Log are all needed")
+	if o.View == nil || o.Live == nil || o.Clock == nil || o.Log == nil {
+		return nil, errors.New("make the balancer's status server: View, Live, Clock and Log are all needed")
 	}
 	s := balanceServer(o)
 	if err := s.o.check(balanceListen); err != nil {
@@ -63,14 +65,14 @@ func NewBalance(o BalanceOptions) (*Server, error) {
 // NewBalanceOn makes the same server on a listener that only those reach who may ask: a socket in a directory of the
 // balancer's user.
 func NewBalanceOn(l net.Listener, o BalanceOptions) *Server {
-	s := balanceServer(BalanceOptions{View: o.View, Connections: o.Connections, Clock: o.Clock, Log: o.Log})
+	s := balanceServer(BalanceOptions{View: o.View, Connections: o.Connections, Live: o.Live, Clock: o.Clock, Log: o.Log})
 	s.Take(l)
 	return s
 }
 
 func balanceServer(o BalanceOptions) *Server {
 	s := newServer(Options{Address: o.Address, TLS: o.TLS, Key: o.Key, Clock: o.Clock, Log: o.Log})
-	b := &balancePages{server: s, view: o.View, connections: o.Connections}
+	b := &balancePages{server: s, view: o.View, connections: o.Connections, live: o.Live}
 	s.at, s.pages = balanceListen, func() http.Handler { return s.guarded(b.routes()) }
 	return s
 }
@@ -81,6 +83,7 @@ type balancePages struct {
 	view   func() BalanceView
 	// connections is nil where there are none to be told of.
 	connections func(ctx context.Context, limit int) (*balancer.Connections, error)
+	live        *LiveCheck
 }
 
 func (b *balancePages) routes() *http.ServeMux {
@@ -89,7 +92,7 @@ func (b *balancePages) routes() *http.ServeMux {
 		v := b.view()
 		sayWhether(w, v.Serving() && !v.Leaving, v.Headline())
 	})
-	mux.HandleFunc("/live", func(w http.ResponseWriter, _ *http.Request) { sayWhether(w, true, "live") })
+	mux.HandleFunc("/live", func(w http.ResponseWriter, _ *http.Request) { sayLive(w, b.live) })
 	mux.HandleFunc("/state", b.state)
 	mux.Handle("/metrics", b.metrics())
 	mux.HandleFunc("/{$}", b.page)

@@ -98,8 +98,10 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 }
 
 // live answers 200 while the agent's loop turns.
-func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
-	if err := s.o.Live.Err(); err != nil {
+func (s *Server) live(w http.ResponseWriter, _ *http.Request) { sayLive(w, s.o.Live) }
+
+func sayLive(w http.ResponseWriter, l *LiveCheck) {
+	if err := l.Err(); err != nil {
 		sayWhether(w, false, err.Error())
 		return
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/hotcold/hotcold/internal/clock"
 )
 
-// LiveCheck tells whether the agent's loop still turns. The loop touches it on every turn; /live and the feeder of
+// LiveCheck tells whether the loop of an agent or a balancer still turns. The loop touches it on every turn; /live and the feeder of
 // systemd's watchdog ask it. It counts with the clock that stands still while the machine sleeps: a machine that
 // slept has not hung.
 type LiveCheck struct {
@@ -37,7 +37,7 @@ func (l *LiveCheck) Age() time.Duration {
 // Err is nil while the loop turns.
 func (l *LiveCheck) Err() error {
 	if age := l.Age(); age > l.limit {
-		return fmt.Errorf("the agent's loop has not turned for %s, want a turn within %s", Span(age), Span(l.limit))
+		return fmt.Errorf("the loop that decides has not turned for %s, want a turn within %s", Span(age), Span(l.limit))
 	}
 	return nil
 }

@@ -208,7 +208,7 @@ func TestLiveTellsALoopThatHangs(t *testing.T) {
 	b.clock.Sleep(time.Hour)
 	b.want(t, "/live", 200, "live")
 	b.clock.Advance(time.Millisecond)
-	b.want(t, "/live", 503, "the agent's loop has not turned for 10 s, want a turn within 10 s")
+	b.want(t, "/live", 503, "the loop that decides has not turned for 10 s, want a turn within 10 s")
 	b.live.Touch()
 	b.want(t, "/live", 200, "live")
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/hotcold/hotcold/internal/cloud"
 )
 
-// Pair is one of two balancers with an address between them. Both get the same file: they agree by who is ready, and
+// Pair is one of two balancers with an address between them. Both get the same file: they agree by whose balancer lives, and
 // neither takes the address back from the other, because each move of it ends connections.
 type Pair struct {
 	// Address is the address that moves, with the length of its network.
@@ -17,8 +17,9 @@ type Pair struct {
 	Interface string
 	// Router tells pairs of one network apart.
 	Router int
-	// Ready is the URL of the balancer's own /ready.
-	Ready string
+	// Live is the URL of the balancer's own /live, and not of /ready: while no node is hot neither balancer is ready, and
+	// clients that wait at one of them would lose the address.
+	Live string
 }
 
 // routers are the numbers that VRRP has.
@@ -36,7 +37,7 @@ func (p Pair) File() (cloud.File, error) {
 	case p.Router < r.Min || p.Router > r.Max:
 		return cloud.File{}, fmt.Errorf("write the configuration of keepalived: VRRP has routers of %v, got %d", r, p.Router)
 	}
-	return cloud.File{Name: "keepalived.conf", Mode: 0o644, Text: fmt.Sprintf(text, p.Ready, p.Interface, p.Router, p.Address)}, nil
+	return cloud.File{Name: "keepalived.conf", Mode: 0o644, Text: fmt.Sprintf(text, p.Live, p.Interface, p.Router, p.Address)}, nil
 }
 
 const text = `# Two balancers with one address, the same file on both. Written by ` + "`hotcold render keepalived`" + `.
@@ -47,7 +48,7 @@ global_defs {
     script_user nobody
 }
 
-# The address goes to a balancer that knows who is hot.
+# The address goes to a balancer that lives; while no node is hot, clients wait there.
 vrrp_script hotcold_balance {
     script "/usr/bin/curl --fail --silent --output /dev/null --max-time 2 %s"
     interval 1
@@ -57,7 +58,7 @@ vrrp_script hotcold_balance {
 }
 
 vrrp_instance hotcold {
-    # Whoever has the address keeps it while it is ready: each move ends connections.
+    # Whoever has the address keeps it while it lives: each move ends connections.
     state BACKUP
     nopreempt
     interface %s

@@ -15,7 +15,7 @@ import (
 )
 
 func pair() keepalived.Pair {
-	return keepalived.Pair{Address: netip.MustParsePrefix("192.0.2.10/24"), Interface: "eth0", Router: 46, Ready: "http://127.0.0.1:4654/ready"}
+	return keepalived.Pair{Address: netip.MustParsePrefix("192.0.2.10/24"), Interface: "eth0", Router: 46, Live: "http://127.0.0.1:4654/live"}
 }
 
 func TestKeepalivedTakesTheConfiguration(t *testing.T) {

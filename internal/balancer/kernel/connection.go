@@ -76,8 +76,8 @@ func (s *sweeper) age(f flow, now clock.Reading) time.Duration {
 	if !f.began.IsZero() {
 		return max(0, now.Wall.Sub(f.began))
 	}
-	if since, known := s.seen[f.key()]; known {
-		return now.Boot - since
+	if sighted, known := s.seen[f.key()]; known {
+		return now.Boot - sighted.first
 	}
 	return 0
 }

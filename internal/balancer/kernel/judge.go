@@ -23,7 +23,7 @@ func (s *sweeper) judge(before, v *view, flows []flow, now time.Duration) verdic
 		k := f.key()
 		there[k], used[r.id] = true, true
 		if _, known := s.seen[k]; !known {
-			s.seen[k] = now
+			s.seen[k] = sighting{first: now}
 		}
 		if _, alive := r.live[f.mark]; alive {
 			s.alive(&d, v, r, f)
@@ -60,6 +60,7 @@ func (s *sweeper) judge(before, v *view, flows []flow, now time.Duration) verdic
 // alive looks at a connection that may live: is it silent? The kernel leaves out what is less than a second.
 func (s *sweeper) alive(d *verdict, v *view, r *rule, f flow) {
 	if !f.open() && !f.opening() {
+		s.seen[f.key()] = sighting{s.seen[f.key()].first, true}
 		return
 	}
 	d.open[r.id]++
@@ -91,6 +92,8 @@ func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration) {
 	case f.opening():
 		// Nothing was said on it yet. Its next SYN finds its way to the new machine.
 		d.forget = append(d.forget, f)
+	case s.seen[k].over:
+		d.forget = append(d.forget, f)
 	case told && e.again > 0 && now >= e.again:
 		e.again = 0
 		d.again = append(d.again, f)
@@ -105,7 +108,8 @@ func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration) {
 	case f.mark == s.p.marks.dead(r.id): // counted when it was condemned
 		begin()
 	case f.open() || f.state == stateClose && f.left+now-r.endOf(f.mark) > closeTimeout-2*time.Second:
-		// The second: an end has spoken since the cut, and its reset has closed the connection already.
+		// The second: an end has spoken since the cut, and its reset has closed the connection already. The kernel's
+		// seconds are whole, so one that closed just before, and that nobody saw closed, is taken for cut.
 		d.cut = append(d.cut, f)
 		s.cut[r.id]++
 		begin()

@@ -35,8 +35,7 @@ const (
 type sweeper struct {
 	p      *Path
 	ending map[key]*ending
-	// seen is since when a connection is known, where nobody writes it down.
-	seen map[key]time.Duration
+	seen   map[key]sighting
 	// totals by rule, since the rule is there.
 	cut, idle map[uint8]uint64
 	ended     map[uint8]uint64
@@ -47,13 +46,20 @@ type sweeper struct {
 	warned bool
 }
 
+// sighting is since when a connection is known, where nobody writes it down, and whether it was over while its packets
+// still passed: then nobody has cut it.
+type sighting struct {
+	first time.Duration
+	over  bool
+}
+
 // ending is a connection whose ends have been provoked: when they are once more (0: they were), and when it is forgotten.
 type ending struct{ again, end time.Duration }
 
 // Run ends connections that are old or silent, until ctx ends; then it resets those that are left, and removes all that
 // the path has in the kernel.
 func (p *Path) Run(ctx context.Context) error {
-	s := &sweeper{p: p, ending: map[key]*ending{}, seen: map[key]time.Duration{},
+	s := &sweeper{p: p, ending: map[key]*ending{}, seen: map[key]sighting{},
 		cut: map[uint8]uint64{}, idle: map[uint8]uint64{}, ended: map[uint8]uint64{}}
 	timer := p.o.Clock.Timer(p.o.Clock.Now().Boot)
 	defer timer.Stop()
@@ -144,7 +150,7 @@ func (s *sweeper) report(v *view, cut []flow, now time.Duration, wall time.Time)
 	}
 	for _, f := range cut {
 		r := v.rules[ruleOf(f.mark)]
-		c := balancer.Cut{Rule: r.Name, Client: f.client, Now: v.now[r.Group], In: f.in, Out: f.out, Age: now - s.seen[f.key()]}
+		c := balancer.Cut{Rule: r.Name, Client: f.client, Now: v.now[r.Group], In: f.in, Out: f.out, Age: now - s.seen[f.key()].first}
 		if !f.began.IsZero() {
 			c.Age = max(0, wall.Sub(f.began))
 		}

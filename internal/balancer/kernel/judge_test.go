@@ -1,0 +1,38 @@
+package kernel
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/hotcold/hotcold/internal/balancer"
+)
+
+// A client that resets its connection leaves the same behind, in the kernel's table of whole seconds, as a cut that was
+// answered.
+func TestAConnectionThatWasSeenToBeOverIsNotCut(t *testing.T) {
+	m := newMarks("hotcold-orders")
+	s := &sweeper{p: &Path{marks: m}, ending: map[key]*ending{}, seen: map[key]sighting{},
+		cut: map[uint8]uint64{}, idle: map[uint8]uint64{}, ended: map[uint8]uint64{}}
+	front, mark := netip.MustParseAddrPort("192.0.2.1:10002"), m.of(0, 1)
+	r := newRule(balancer.Rule{Name: "p2p", Frontend: front}, 0)
+	r.enter(mark, balancer.Target{Machine: "a", Epoch: 1})
+	r.live[mark] = 0
+	v := &view{rules: map[uint8]*rule{0: r}, now: map[string]balancer.Target{}}
+	reset := flow{id: 1, front: front, mark: mark, state: stateClose, left: closeTimeout}
+	open := flow{id: 2, front: front, mark: mark, state: stateEstablished, left: time.Hour}
+	if d := s.judge(v, v, []flow{reset, open}, 10*time.Second); d.open[0] != 1 || len(d.cut)+len(d.forget) != 0 {
+		t.Errorf("before the cut: %+v", d)
+	}
+	delete(r.live, mark)
+	r.end(mark, 11*time.Second, false)
+	reset.left -= time.Second
+	answered := flow{id: 3, front: front, mark: mark, state: stateClose, left: closeTimeout} // unseen until now
+	d := s.judge(v, v, []flow{reset, open, answered}, 11*time.Second)
+	if len(d.cut) != 2 || d.cut[0].id != 2 || d.cut[1].id != 3 || s.cut[0] != 2 {
+		t.Errorf("cut %+v", d.cut)
+	}
+	if len(d.forget) != 1 || d.forget[0].id != 1 {
+		t.Errorf("forgotten %+v", d.forget)
+	}
+}

@@ -89,7 +89,8 @@ func newLab(t *testing.T, guests int) *lab {
 	l := &lab{t: t, dir: testserver.Dir(t), clock: clock.System()}
 	anchor := l.run("unshare", "--net", "sleep", "1000000")
 	l.anchor = anchor.Process.Pid
-	self, err := os.Readlink("/proc/self/ns/net")
+	// Of this thread: the process's first one may have ended in the network of another lab.
+	self, err := os.Readlink("/proc/thread-self/ns/net")
 	if err != nil {
 		t.Fatal(err)
 	}

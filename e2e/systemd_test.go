@@ -89,12 +89,24 @@ func startManager(t *testing.T, units map[string]string) *manager {
 	cmd.Dir, cmd.Stdout, cmd.Stderr = m.dir, log, log
 	cmd.Env = append(os.Environ(), "LAB="+m.dir, "HOTCOLD="+hotcold(t))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	started, over := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(over)
+		// The parent-death signal comes when the thread ends that started the child, and some threads here do end.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // it is killed
+		}
+	}()
+	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // it was killed
+		<-over
 		if t.Failed() {
 			t.Logf("systemd said:\n%s", log)
 		}

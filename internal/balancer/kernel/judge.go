@@ -10,8 +10,9 @@ type verdict struct {
 	next                     time.Duration
 }
 
-// judge decides, and keeps the books. What was in force before the flows were read matters for one thing: a rule that
-// was gone by then, and has none among them, will never have one again.
+// judge decides, and keeps the books. What was in force before the flows were read matters for two things: a rule that
+// was gone by then, and has none among them, will never have one again; and only of a mark that was cut by then is it
+// known that nothing has passed since its flows were read.
 func (s *sweeper) judge(before, v *view, flows []flow, now time.Duration) verdict {
 	d := verdict{open: map[uint8]int{}, old: map[uint8]int{}, next: never}
 	there, used := map[key]bool{}, map[uint8]bool{}
@@ -26,9 +27,9 @@ func (s *sweeper) judge(before, v *view, flows []flow, now time.Duration) verdic
 			s.seen[k] = sighting{first: now}
 		}
 		if _, alive := r.live[f.mark]; alive {
-			s.alive(&d, v, r, f)
+			s.alive(&d, v, r, f, now)
 		} else {
-			s.dying(&d, r, f, now)
+			s.dying(&d, r, f, now, before.cut(r.id, f.mark))
 		}
 	}
 	for k := range s.seen {
@@ -40,6 +41,9 @@ func (s *sweeper) judge(before, v *view, flows []flow, now time.Duration) verdic
 	for _, r := range v.rules {
 		if r.IdleTimeout > 0 {
 			d.next = min(d.next, idlePeriod(r.IdleTimeout))
+		}
+		if now-r.latestEnd() < settled {
+			d.next = min(d.next, repeat)
 		}
 		for _, until := range r.live {
 			if until > 0 {
@@ -58,9 +62,11 @@ func (s *sweeper) judge(before, v *view, flows []flow, now time.Duration) verdic
 }
 
 // alive looks at a connection that may live: is it silent? The kernel leaves out what is less than a second.
-func (s *sweeper) alive(d *verdict, v *view, r *rule, f flow) {
+func (s *sweeper) alive(d *verdict, v *view, r *rule, f flow, now time.Duration) {
 	if !f.open() && !f.opening() {
-		s.seen[f.key()] = sighting{s.seen[f.key()].first, true}
+		if k := f.key(); s.seen[k].over == 0 {
+			s.seen[k] = sighting{s.seen[k].first, now}
+		}
 		return
 	}
 	d.open[r.id]++
@@ -80,8 +86,8 @@ func (s *sweeper) alive(d *verdict, v *view, r *rule, f flow) {
 	}
 }
 
-// dying looks at a connection whose packets do not pass any more.
-func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration) {
+// dying looks at a connection whose packets do not pass any more; still tells that none did since it was read.
+func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration, still bool) {
 	k := f.key()
 	e, told := s.ending[k]
 	begin := func() {
@@ -89,11 +95,14 @@ func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration) {
 		d.next = min(d.next, repeat)
 	}
 	switch {
+	case f.opening() && !still:
+		// The answer may have passed since, and then the client has to be told.
+		d.next = min(d.next, repeat)
 	case f.opening():
 		// Nothing was said on it yet. Its next SYN finds its way to the new machine.
 		d.forget = append(d.forget, f)
-	case s.seen[k].over:
-		d.forget = append(d.forget, f)
+	case s.seen[k].over > 0 && s.seen[k].over < r.endOf(f.mark):
+		d.forget = append(d.forget, f) // it was over before, and nobody has cut it
 	case told && e.again > 0 && now >= e.again:
 		e.again = 0
 		d.again = append(d.again, f)
@@ -118,7 +127,31 @@ func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration) {
 	}
 }
 
-// endOf is when a mark was cut.
+// cut tells whether a mark of a rule had been cut when the view was made.
+func (v *view) cut(id uint8, mark uint32) bool {
+	r := v.rules[id]
+	if r == nil {
+		return false
+	}
+	_, alive := r.live[mark]
+	return !alive
+}
+
+// settled is how long after a cut a packet that was within the kernel at that moment may still leave an entry behind.
+const settled = time.Second
+
+// latestEnd is when a mark was cut last; long ago, if none was.
+func (r *rule) latestEnd() time.Duration {
+	latest := -settled
+	for _, t := range r.terms {
+		if t.ended > 0 {
+			latest = max(latest, t.ended)
+		}
+	}
+	return latest
+}
+
+// endOf is when a mark was cut, by a clock that was read before; 0 where that is not known.
 func (r *rule) endOf(mark uint32) time.Duration {
 	for _, t := range r.terms {
 		if t.mark == mark {

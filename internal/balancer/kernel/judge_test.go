@@ -36,3 +36,29 @@ func TestAConnectionThatWasSeenToBeOverIsNotCut(t *testing.T) {
 		t.Errorf("forgotten %+v", d.forget)
 	}
 }
+
+// Its answer may have passed between the reading and the cut: then the client takes itself for connected, and without
+// its entry nobody would ever tell it otherwise.
+func TestAConnectionThatWasOpeningBeforeTheCutIsLookedAtOnceMore(t *testing.T) {
+	m := newMarks("hotcold-orders")
+	s := &sweeper{p: &Path{marks: m}, ending: map[key]*ending{}, seen: map[key]sighting{}, cut: map[uint8]uint64{}}
+	front, mark := netip.MustParseAddrPort("192.0.2.1:10002"), m.of(0, 1)
+	r := newRule(balancer.Rule{Name: "p2p", Frontend: front}, 0)
+	r.enter(mark, balancer.Target{Machine: "a", Epoch: 1})
+	r.live[mark] = 0
+	before := &view{rules: map[uint8]*rule{0: r}}
+	r = r.clone()
+	delete(r.live, mark)
+	r.end(mark, 10*time.Second, false)
+	after := &view{rules: map[uint8]*rule{0: r}}
+	opening := flow{id: 1, front: front, mark: mark, state: stateSYNReceived, left: time.Minute}
+	if d := s.judge(before, after, []flow{opening}, 10*time.Second); len(d.forget)+len(d.cut) != 0 || d.next > repeat {
+		t.Errorf("read before the cut: %+v", d)
+	}
+	if d := s.judge(after, after, []flow{opening}, 10*time.Second); len(d.forget) != 1 || d.next > repeat {
+		t.Errorf("read after the cut: %+v", d)
+	}
+	if d := s.judge(after, after, nil, 20*time.Second); d.next != never {
+		t.Errorf("long after the cut: %+v", d)
+	}
+}

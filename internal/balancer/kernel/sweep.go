@@ -46,12 +46,9 @@ type sweeper struct {
 	warned bool
 }
 
-// sighting is since when a connection is known, where nobody writes it down, and whether it was over while its packets
-// still passed: then nobody has cut it.
-type sighting struct {
-	first time.Duration
-	over  bool
-}
+// sighting is since when a connection is known, where nobody writes it down, and when it was first seen to be over; 0: it
+// was not.
+type sighting struct{ first, over time.Duration }
 
 // ending is a connection whose ends have been provoked: when they are once more (0: they were), and when it is forgotten.
 type ending struct{ again, end time.Duration }

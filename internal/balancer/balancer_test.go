@@ -436,6 +436,7 @@ func TestABalancerThatTakesAnothersPlaceObeysNoEpochThatOneLeftBehind(t *testing
 	p.goes(t, "a", 7)
 	b.hot(8, trust)
 	p.goes(t, "b", 8)
+	eventually(t, "the first to have told of epoch 8", func() bool { return first.Past().Epoch == 8 })
 	past := first.Past()
 	b.cold(0)
 	o := options(newPath(), a.address, b.address)

@@ -166,16 +166,14 @@ func (s *stage) measure(b *testing.B, c contender, r row) sample {
 // idle measures what connections cost that do nothing.
 func (s *stage) idle(b *testing.B, o order, cmd *exec.Cmd) sample {
 	b.Helper()
-	const settle = 500 * time.Millisecond
 	var before, after sample
 	// A first few have grown whatever grows once.
 	s.do(b, order{Kind: "idle", To: o.To, Conns: idleBeside}, func() {})
 	pids := family(cmd)
-	before.bytes, before.files = memory(b, pids)
+	before.bytes, before.files = settled(b, pids)
 	before.slab = slab(b)
 	s.do(b, o, func() {})
-	time.Sleep(settle)
-	after.bytes, after.files = memory(b, pids)
+	after.bytes, after.files = settled(b, pids)
 	after.slab = slab(b)
 	s.do(b, order{Kind: "leave"}, func() {})
 	return sample{bytes: after.bytes - before.bytes, files: after.files - before.files, slab: after.slab - before.slab}

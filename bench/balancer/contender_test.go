@@ -277,6 +277,22 @@ func memory(b *testing.B, pids []int) (bytes, files float64) {
 	return bytes, files
 }
 
+// settled is memory once two looks have found the same, or what it is after five seconds.
+func settled(b *testing.B, pids []int) (bytes, files float64) {
+	b.Helper()
+	looks := time.NewTicker(250 * time.Millisecond)
+	defer looks.Stop()
+	bytes, files = memory(b, pids)
+	for range 20 {
+		<-looks.C
+		was, had := bytes, files
+		if bytes, files = memory(b, pids); bytes == was && files == had {
+			break
+		}
+	}
+	return bytes, files
+}
+
 // slab is the kernel's own memory.
 func slab(b *testing.B) float64 {
 	b.Helper()

@@ -140,29 +140,50 @@ func one(c net.Conn) error {
 type meter struct {
 	stop, counting atomic.Bool
 	count          atomic.Int64
-	failed         atomic.Pointer[error]
+	once           sync.Once
+	failed         chan error // holds the first failure; run makes it
 }
 
-func (m *meter) fail(err error) { m.failed.CompareAndSwap(nil, &err); m.stop.Store(true) }
+func (m *meter) fail(err error) {
+	m.once.Do(func() { m.stop.Store(true); m.failed <- err; close(m.failed) })
+}
+
+// work lets the workers work for d, or until one has failed.
+func (m *meter) work(d time.Duration) error {
+	over := time.NewTimer(d)
+	defer over.Stop()
+	select {
+	case err := <-m.failed:
+		return err
+	case <-over.C:
+		return nil
+	}
+}
 
 // run has n workers work and measures.
 func (m *meter) run(o order, n int, begun func(), work func(i int)) (report, error) {
+	m.failed = make(chan error, 1)
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() { work(i) })
 	}
-	time.Sleep(warmUp)
+	err := m.work(warmUp)
 	before, began := m.count.Load(), time.Now()
 	m.counting.Store(true)
 	begun()
-	time.Sleep(o.Measure)
+	if err == nil {
+		err = m.work(o.Measure)
+	}
 	r := report{Count: m.count.Load() - before, Took: time.Since(began)}
 	m.stop.Store(true)
 	all.Wait()
-	if err := m.failed.Load(); err != nil {
-		return r, *err
+	if err == nil {
+		select {
+		case err = <-m.failed:
+		default:
+		}
 	}
-	return r, nil
+	return r, err
 }
 
 func bulk(o order, begun func()) (report, error) {
@@ -223,14 +244,16 @@ func requests(o order, begun func()) (report, error) {
 		out, in := make([]byte, requestBytes), make([]byte, requestBytes)
 		_ = conns[i].SetDeadline(time.Now().Add(o.Measure + 10*time.Second))
 		var every time.Duration
-		next := time.Now()
+		next, pace := time.Now(), time.NewTimer(0)
+		defer pace.Stop()
 		if o.Rate > 0 {
 			every = time.Second * time.Duration(o.Conns) / time.Duration(o.Rate)
 			next = next.Add(every * time.Duration(i) / time.Duration(o.Conns))
 		}
 		for !m.stop.Load() {
 			if every > 0 {
-				time.Sleep(time.Until(next))
+				pace.Reset(time.Until(next))
+				<-pace.C
 				next = next.Add(every)
 			}
 			sent := time.Now()

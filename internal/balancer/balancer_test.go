@@ -17,14 +17,14 @@ import (
 
 func TestTrafficFollowsTheWordOfTheAgents(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
-	a.hot(7, trust)
-	start(t, options(p, a.address, b.address))
+	a.Hot(7, trust)
+	start(t, options(p, a.Address, b.Address))
 	if s := p.goes(t, "a", 7); s.target.Address != netip.MustParseAddr("127.0.0.1") || s.old != (balancer.Old{}) {
 		t.Errorf("the path was told %+v", s)
 	}
-	a.is(agent.Fencing, 7)
+	a.Is(agent.Fencing, 7)
 	p.goes(t, "", 0)
-	b.hot(8, trust)
+	b.Hot(8, trust)
 	p.goes(t, "b", 8)
 	steers, _ := p.all()
 	if first := steers[0].target; !first.Nobody() {
@@ -34,19 +34,19 @@ func TestTrafficFollowsTheWordOfTheAgents(t *testing.T) {
 
 func TestTheGreaterEpochWinsWhileBothSayHot(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
-	a.hot(7, trust)
-	l := start(t, options(p, a.address, b.address))
+	a.Hot(7, trust)
+	l := start(t, options(p, a.Address, b.Address))
 	p.goes(t, "a", 7)
-	b.hot(8, trust)
+	b.Hot(8, trust)
 	p.goes(t, "b", 8)
 	alarmed(t, l, balancer.AlarmTwoHot, true)
 	// The other renews, and is obeyed no more.
-	a.hot(7, 2*trust)
+	a.Hot(7, 2*trust)
 	eventually(t, "a is heard", func() bool { return l.Snapshot().Machines[0].Word.TrustLeftSeconds > trust.Seconds() })
 	if got := l.Snapshot().Target(); got.Machine != "b" {
 		t.Errorf("traffic goes to %+v", got)
 	}
-	b.cold(8)
+	b.Cold(8)
 	p.goes(t, "", 0)
 	alarmed(t, l, balancer.AlarmOldEpoch, true)
 	if why := l.Snapshot().Machines[0].Explain[0].Why; !strings.Contains(why, "a lower one is never obeyed") {
@@ -58,11 +58,10 @@ func TestTheWordOfADeadAgentHoldsUntilItsTrustIsOver(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
 	const short = 700 * time.Millisecond
 	began := time.Now()
-	a.hot(7, short)
-	l := start(t, options(p, a.address, b.address))
+	a.Hot(7, short)
+	l := start(t, options(p, a.Address, b.Address))
 	p.goes(t, "a", 7)
-	a.snapshot.Load() // it says nothing more:
-	a.end()
+	a.End() // it says nothing more
 	eventually(t, "the agent is not heard", func() bool { w := l.Snapshot().Machines[0].Word; return !w.Connected && w.Error != "" })
 	if time.Since(began) < short/2 && l.Snapshot().Target().Machine != "a" {
 		t.Error("the word was dropped with the stream")
@@ -80,14 +79,14 @@ func TestADrainIsForAMachineThatLeavesInOrder(t *testing.T) {
 	}{{agent.Stopping, time.Minute}, {agent.Cold, time.Minute}, {agent.Fencing, 0}, {agent.Failed, 0}} {
 		t.Run(string(c.state), func(t *testing.T) {
 			p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
-			a.hot(7, trust)
-			o := options(p, a.address, b.address)
+			a.Hot(7, trust)
+			o := options(p, a.Address, b.Address)
 			o.Config.Old, o.Config.Drain = config.OldDrain, time.Minute
 			start(t, o)
 			p.goes(t, "a", 7)
-			a.is(c.state, 7)
+			a.Is(c.state, 7)
 			p.goes(t, "", 0)
-			b.hot(8, trust)
+			b.Hot(8, trust)
 			if s := p.goes(t, "b", 8); s.old != (balancer.Old{Drain: c.want}) {
 				t.Errorf("old connections: %v, want a drain of %v", s.old, c.want)
 			}
@@ -98,7 +97,7 @@ func TestADrainIsForAMachineThatLeavesInOrder(t *testing.T) {
 func TestAProbeVetoesTheHotMachineAndIsAskedAnewWhenItBecomesHot(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
 	n, closePort := port(t, "127.0.0.1")
-	o := options(p, a.address, b.address)
+	o := options(p, a.Address, b.Address)
 	o.Config.Probes = append(o.Config.Probes, config.BalancerProbe{Name: "port", Protocol: config.ProbeTCP, Port: n,
 		Interval: 20 * time.Millisecond, Timeout: time.Second, Unhealthy: 2, Healthy: 1000})
 	o.Config.Rules[2].Probe = "port"
@@ -107,7 +106,7 @@ func TestAProbeVetoesTheHotMachineAndIsAskedAnewWhenItBecomesHot(t *testing.T) {
 	belief := func() balancer.Belief { return l.Snapshot().Machines[0].Probes[0].Belief }
 	eventually(t, "the cold machine is ill", func() bool { return belief() == balancer.Ill })
 	// What was seen of the cold machine does not keep traffic from the hot one; that takes two looks of now.
-	a.hot(7, trust)
+	a.Hot(7, trust)
 	p.goes(t, "a", 7)
 	p.goes(t, "", 0)
 	alarmed(t, l, balancer.AlarmVeto, true)
@@ -118,10 +117,10 @@ func TestAProbeVetoesTheHotMachineAndIsAskedAnewWhenItBecomesHot(t *testing.T) {
 
 func TestAPathThatDoesNotObeyIsToldAgain(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
-	l := start(t, options(p, a.address, b.address))
+	l := start(t, options(p, a.Address, b.Address))
 	p.goes(t, "", 0)
 	p.refusing(errTest)
-	a.hot(7, trust)
+	a.Hot(7, trust)
 	alarmed(t, l, balancer.AlarmUnsteered, true)
 	if g := l.Snapshot().Groups[0]; !g.Target.Nobody() || g.Unsteered != errTest.Error() {
 		t.Errorf("got %+v", g)
@@ -245,15 +244,15 @@ func TestAllFaultsAreToldAtOnce(t *testing.T) {
 
 func TestSnapshotExplainsEveryMachine(t *testing.T) {
 	p, a := newPath(), speak(t, "a", nil)
-	b, err := balancer.New(options(p, a.address, "127.0.0.1:1"))
+	b, err := balancer.New(options(p, a.Address, "127.0.0.1:1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := b.Snapshot(); !s.Target().Nobody() || len(s.Machines) != 2 || s.Groups[0].Why != "nothing was heard yet" {
 		t.Errorf("before it runs: %+v", s)
 	}
-	a.hot(7, trust)
-	l := start(t, options(p, a.address, "127.0.0.1:1"))
+	a.Hot(7, trust)
+	l := start(t, options(p, a.Address, "127.0.0.1:1"))
 	p.goes(t, "a", 7)
 	// The path is told first, and then everybody else.
 	eventually(t, "it is published", func() bool { s := l.Snapshot(); return s.Machines[1].Word.Error != "" && s.Target().Machine == "a" })
@@ -281,8 +280,8 @@ func TestSnapshotExplainsEveryMachine(t *testing.T) {
 
 func TestASteadyBalancerIsSilent(t *testing.T) {
 	p, a, b, j := newPath(), speak(t, "a", nil), speak(t, "b", nil), &journal{}
-	a.hot(7, trust)
-	o := options(p, a.address, b.address)
+	a.Hot(7, trust)
+	o := options(p, a.Address, b.Address)
 	o.Log = j.log()
 	l := start(t, o)
 	p.goes(t, "a", 7)
@@ -305,14 +304,14 @@ func TestASteadyBalancerIsSilent(t *testing.T) {
 
 func TestReloadKeepsWhatWasHeard(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
-	a.hot(7, trust)
-	b.cold(8) // it has seen 8, so 7 is over
-	o := options(p, a.address, b.address)
+	a.Hot(7, trust)
+	b.Cold(8) // it has seen 8, so 7 is over
+	o := options(p, a.Address, b.Address)
 	o.Config.Agents.Token = config.NewSecret("open sesame")
 	l := start(t, o)
 	alarmed(t, l, balancer.AlarmOldEpoch, true)
 	before := l.Snapshot()
-	o = options(p, a.address, b.address)
+	o = options(p, a.Address, b.Address)
 	o.Config.Agents.Token = config.NewSecret("open sesame") // the same, read anew
 	o.Machines = o.Machines[:1]                             // who told of epoch 8 is gone
 	o.Config.Rules = o.Config.Rules[:2]
@@ -329,16 +328,16 @@ func TestReloadKeepsWhatWasHeard(t *testing.T) {
 	if c := s.Counters; c.Reloads != 1 || c.Streams != before.Counters.Streams || c.Words < before.Counters.Words {
 		t.Errorf("got %+v, and before %+v", c, before.Counters)
 	}
-	a.hot(8, trust)
+	a.Hot(8, trust)
 	p.goes(t, "a", 8)
 }
 
 // Another key for the agents, another pace of the probes: no client notices.
 func TestReloadThatAsksInAnotherWayIsNoOutage(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
-	a.hot(7, trust)
+	a.Hot(7, trust)
 	n, _ := port(t, "127.0.0.1")
-	o := options(p, a.address, b.address)
+	o := options(p, a.Address, b.Address)
 	o.Config.Probes = append(o.Config.Probes, config.BalancerProbe{Name: "port", Protocol: config.ProbeTCP, Port: n,
 		Interval: 20 * time.Millisecond, Timeout: 5 * time.Second, Unhealthy: 2, Healthy: 2})
 	o.Config.Rules[2].Probe = "port"
@@ -368,15 +367,15 @@ func TestReloadThatAsksInAnotherWayIsNoOutage(t *testing.T) {
 
 func TestReloadOfSomethingWrongIsRefusedWhole(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
-	a.hot(7, trust)
-	l := start(t, options(p, a.address, b.address))
+	a.Hot(7, trust)
+	l := start(t, options(p, a.Address, b.Address))
 	p.goes(t, "a", 7)
 	setup := p.setup()
-	wrong := options(p, a.address, b.address)
+	wrong := options(p, a.Address, b.Address)
 	wrong.Config.Rules[0].Probe = "none"
-	cloud := options(p, a.address, b.address)
+	cloud := options(p, a.Address, b.Address)
 	cloud.Config.Profile = config.ProfileAzure
-	looks := options(p, a.address, b.address)
+	looks := options(p, a.Address, b.Address)
 	looks.Config.Probes = append(looks.Config.Probes, config.BalancerProbe{Name: "port", Protocol: config.ProbeTCP, Port: 1,
 		Interval: time.Second, Timeout: time.Second, Unhealthy: 2, Healthy: 1})
 	for i := range looks.Config.Rules {
@@ -390,7 +389,7 @@ func TestReloadOfSomethingWrongIsRefusedWhole(t *testing.T) {
 		}
 	}
 	p.refusing(errTest)
-	if err := l.Reload(within(t), options(p, a.address)); !errors.Is(err, errTest) {
+	if err := l.Reload(within(t), options(p, a.Address)); !errors.Is(err, errTest) {
 		t.Errorf("got %v", err)
 	}
 	p.refusing(nil)
@@ -405,10 +404,10 @@ func TestReloadOfSomethingWrongIsRefusedWhole(t *testing.T) {
 
 func TestReloadToAnotherAddressSteersThere(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
-	a.hot(7, trust)
-	l := start(t, options(p, a.address, b.address))
+	a.Hot(7, trust)
+	l := start(t, options(p, a.Address, b.Address))
 	p.goes(t, "a", 7)
-	o := options(p, a.address, b.address)
+	o := options(p, a.Address, b.Address)
 	o.Machines[0].Address = netip.MustParseAddr("127.0.0.9")
 	if err := l.Reload(within(t), o); err != nil {
 		t.Fatal(err)
@@ -431,15 +430,15 @@ func TestReloadDoesNotWaitForARunThatNeverBegins(t *testing.T) {
 // The second balancer hears only the agent whose epoch the first one has left behind.
 func TestABalancerThatTakesAnothersPlaceObeysNoEpochThatOneLeftBehind(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
-	a.hot(7, trust)
-	first := start(t, options(p, a.address, b.address))
+	a.Hot(7, trust)
+	first := start(t, options(p, a.Address, b.Address))
 	p.goes(t, "a", 7)
-	b.hot(8, trust)
+	b.Hot(8, trust)
 	p.goes(t, "b", 8)
 	eventually(t, "the first to have told of epoch 8", func() bool { return first.Past().Epoch == 8 })
 	past := first.Past()
-	b.cold(0)
-	o := options(newPath(), a.address, b.address)
+	b.Cold(0)
+	o := options(newPath(), a.Address, b.Address)
 	o.Past = &past
 	second := start(t, o)
 	alarmed(t, second, balancer.AlarmOldEpoch, true)
@@ -449,11 +448,11 @@ func TestABalancerThatTakesAnothersPlaceObeysNoEpochThatOneLeftBehind(t *testing
 			t.Errorf("traffic went to %+v", s.target)
 		}
 	}
-	b.hot(8, trust)
+	b.Hot(8, trust)
 	o.Path.(*path).goes(t, "b", 8)
-	a.cold(8)
+	a.Cold(8)
 	// Of another pair, an epoch says nothing.
-	o = options(newPath(), a.address, b.address)
+	o = options(newPath(), a.Address, b.Address)
 	past.Lease, past.Epoch, o.Past = "another", 100, &past
 	start(t, o)
 	o.Path.(*path).goes(t, "b", 8)

@@ -8,6 +8,7 @@ import (
 	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/balancer"
 	"github.com/hotcold/hotcold/internal/status"
+	"github.com/hotcold/hotcold/internal/testserver/voice"
 )
 
 // From the moment at which an agent publishes that it is hot to the moment at which the data path has been told, over
@@ -32,10 +33,10 @@ func benchmarkTakeover(b *testing.B, state agent.State, ours *papers) {
 		}
 	}
 	p := newPath()
-	voices := []*voice{speak(b, "a", listen), speak(b, "b", listen)}
+	voices := []*voice.Voice{speak(b, "a", listen), speak(b, "b", listen)}
 	epoch := uint64(1)
-	voices[0].hot(epoch, trust)
-	o := options(p, voices[0].address, voices[1].address)
+	voices[0].Hot(epoch, trust)
+	o := options(p, voices[0].Address, voices[1].Address)
 	if ours != nil {
 		o.Config.Agents.CA, o.Config.Agents.Certificate, o.Config.Agents.Key = ours.file("ca"), ours.file("client"), ours.file("client-key")
 	}
@@ -48,12 +49,12 @@ func benchmarkTakeover(b *testing.B, state agent.State, ours *papers) {
 		epoch++
 		from, to := voices[epoch%2], voices[(epoch+1)%2]
 		if state != agent.Hot {
-			from.is(state, epoch-1)
+			from.Is(state, epoch-1)
 			p.goes(b, "", 0)
 		}
 		began := time.Now()
-		to.hot(epoch, trust)
-		p.goes(b, to.name, epoch)
+		to.Hot(epoch, trust)
+		p.goes(b, to.Name, epoch)
 		took = append(took, time.Since(began))
 	}
 	slices.Sort(took)
@@ -64,8 +65,8 @@ func benchmarkTakeover(b *testing.B, state agent.State, ours *papers) {
 // What a page or a scrape costs.
 func BenchmarkSnapshot(b *testing.B) {
 	p, a := newPath(), speak(b, "a", nil)
-	a.hot(7, trust)
-	l := start(b, options(p, a.address, "127.0.0.1:1"))
+	a.Hot(7, trust)
+	l := start(b, options(p, a.Address, "127.0.0.1:1"))
 	p.goes(b, "a", 7)
 	var s balancer.Snapshot
 	for b.Loop() {

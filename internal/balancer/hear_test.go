@@ -355,8 +355,8 @@ func TestAgentsAndBalancersProveThemselvesToEachOther(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, a := newPath(), speak(t, "a", c.agent)
-			a.hot(7, trust)
-			o := options(p, a.address)
+			a.Hot(7, trust)
+			o := options(p, a.Address)
 			o.Config.Agents = c.access
 			l := start(t, o)
 			if c.want == "" {

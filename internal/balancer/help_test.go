@@ -9,16 +9,14 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/hotcold/hotcold/internal/agent"
 	"github.com/hotcold/hotcold/internal/balancer"
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/config"
 	"github.com/hotcold/hotcold/internal/status"
-	"github.com/hotcold/hotcold/lease"
+	"github.com/hotcold/hotcold/internal/testserver/voice"
 )
 
 const (
@@ -153,65 +151,10 @@ func eventually(t testing.TB, what string, so func() bool) {
 	}
 }
 
-// voice is the real listener of an agent that says what a test wants.
-type voice struct {
-	name     string
-	snapshot atomic.Pointer[agent.Snapshot]
-	bell     *status.Bell
-	address  string
-	end      func()
-}
-
 // speak starts the listener of an agent. Change may be nil.
-func speak(t testing.TB, name string, change func(*status.Options)) *voice {
+func speak(t testing.TB, name string, change func(*status.Options)) *voice.Voice {
 	t.Helper()
-	v := &voice{name: name, bell: status.NewBell()}
-	v.cold(0)
-	o := status.Options{
-		Address: "127.0.0.1:0", Clock: clock.System(), Live: status.NewLiveCheck(clock.System(), time.Hour), Log: slog.New(slog.DiscardHandler),
-		Bell: v.bell, Snapshot: func() agent.Snapshot { return *v.snapshot.Load() },
-	}
-	if change != nil {
-		change(&o)
-	}
-	s, err := status.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	v.address = s.Addr().String()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	v.end = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("the agent's listener: %v", err)
-		}
-	})
-	t.Cleanup(v.end)
-	return v
-}
-
-func (v *voice) say(s agent.Snapshot) {
-	s.Lease, s.Machine = "corda", v.name
-	v.snapshot.Store(&s)
-	v.bell.Ring()
-}
-
-// hot says hot, for as long as trust lasts.
-func (v *voice) hot(epoch uint64, trust time.Duration) {
-	now := clock.System().Now()
-	v.say(agent.Snapshot{State: agent.Hot, Ready: true, Epoch: epoch,
-		Trust: lease.Trust{Epoch: epoch, Anchor: now.Boot, StopAt: now.Boot + trust, DeadBy: now.Boot + trust + time.Second}})
-}
-
-func (v *voice) cold(epoch uint64) { v.is(agent.Cold, epoch) }
-
-func (v *voice) is(s agent.State, epoch uint64) {
-	v.say(agent.Snapshot{State: s, Ready: s == agent.Cold, Epoch: epoch})
+	return voice.Speak(t, "corda", name, change)
 }
 
 // agentProbe asks agents, and asks again soon.

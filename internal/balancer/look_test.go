@@ -205,8 +205,8 @@ func TestHTTPIsHealthyOnTwoHundredOnly(t *testing.T) {
 // What a cloud can do with an agent: ask /hot, and count.
 func TestACloudMayAskTheAgentsByHTTP(t *testing.T) {
 	p, a, b := newPath(), speak(t, "a", nil), speak(t, "b", nil)
-	a.hot(7, trust)
-	o := options(p, a.address, b.address)
+	a.Hot(7, trust)
+	o := options(p, a.Address, b.Address)
 	o.Config.Profile = config.ProfileAzure
 	o.Config.Probes[0].Interval = 20 * time.Millisecond
 	l := start(t, o)
@@ -215,8 +215,8 @@ func TestACloudMayAskTheAgentsByHTTP(t *testing.T) {
 		p.until(t, "agent", "traffic goes to "+machine, func(s steer) bool { return s.target.Machine == machine && s.target.Epoch == epoch })
 	}
 	goes("a", 1)
-	a.cold(7)
-	b.hot(8, trust)
+	a.Cold(7)
+	b.Hot(8, trust)
 	goes("b", 2)
 	if w := l.Snapshot().Machines[0].Word; w != nil {
 		t.Errorf("an agent was heard: %+v", w)

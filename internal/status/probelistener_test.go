@@ -2,7 +2,6 @@ package status_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,24 +29,7 @@ func serveProbe(t *testing.T, lower func(*status.Server)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lower != nil {
-		lower(s)
-	}
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
-	b.Server, b.end = s, end
-	transport := &http.Transport{}
-	b.client = &http.Client{Transport: transport, Timeout: limit}
-	go func() { b.ended <- s.Run(ctx); close(b.ended) }()
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		end()
-		if err := <-b.ended; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
+	b.run(t, s, lower)
 	return b
 }
 

@@ -58,6 +58,13 @@ func serve(t *testing.T, change func(*status.Options), lower func(*status.Server
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.run(t, s, lower)
+	return b
+}
+
+// run runs the bench's server until the test ends; lower may be nil.
+func (b *bench) run(t *testing.T, s *status.Server, lower func(*status.Server)) {
+	t.Helper()
 	if lower != nil {
 		lower(s)
 	}
@@ -76,7 +83,6 @@ func serve(t *testing.T, change func(*status.Options), lower func(*status.Server
 			t.Errorf("run: %v", err)
 		}
 	})
-	return b
 }
 
 func (b *bench) set(s agent.Snapshot) { b.snapshot.Store(&s) }

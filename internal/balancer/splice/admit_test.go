@@ -132,18 +132,10 @@ func TestAFloodOfConnectsLeavesNothingBehind(t *testing.T) {
 // The goal: without descriptors nothing spins and nothing breaks, and those who wait are served later. The method: clients
 // stand in the queue of a listener that is handed to the path while the process may open no more files.
 func TestWithoutDescriptorsClientsWaitUntilThereAreSome(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	r := start(t, splice.Options{Listeners: []*os.File{named(t, file, "p2p")}})
+	l, port := handedOver(t, "p2p")
+	r := start(t, splice.Options{Listeners: []*os.File{l}})
 	nodes := r.listen(addressA)
-	r.port = l.Addr().(*net.TCPAddr).Port
+	r.port = port
 	shed, later := r.dial(), r.dial()
 	var before syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
@@ -172,15 +164,4 @@ func lowestFree(t *testing.T) uint64 {
 	}
 	defer f.Close()
 	return uint64(f.Fd())
-}
-
-// named is a file of another name for the same descriptor.
-func named(t *testing.T, f *os.File, name string) *os.File {
-	t.Helper()
-	fd, err := syscall.Dup(int(f.Fd()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = f.Close()
-	return os.NewFile(uintptr(fd), name)
 }

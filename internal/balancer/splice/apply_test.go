@@ -187,32 +187,16 @@ func TestListenersAreHandedOverWithoutLosingAnybody(t *testing.T) {
 func TestInheritedListenersServeTheRuleOfTheirNameOrAddress(t *testing.T) {
 	for _, name := range []string{"p2p", "whatever"} {
 		t.Run(name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			file, err := l.(*net.TCPListener).File()
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = l.Close()
-			unwanted, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			unwantedFile, err := unwanted.(*net.TCPListener).File()
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = unwanted.Close()
-			r := start(t, splice.Options{Listeners: []*os.File{named(t, file, name), unwantedFile}})
-			r.port = l.Addr().(*net.TCPAddr).Port
+			l, port := handedOver(t, name)
+			unwanted, elsewhere := handedOver(t, "unwanted")
+			r := start(t, splice.Options{Listeners: []*os.File{l, unwanted}})
+			r.port = port
 			nodes := r.listen(addressA)
 			early := r.dial() // before anything was applied: it waits in the kernel's queue
 			r.apply()
 			r.steer(machineA(1), balancer.Old{})
 			say(t, early, r.take(nodes), "inherited")
-			if c, err := net.Dial("tcp", unwanted.Addr().String()); err == nil {
+			if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", elsewhere)); err == nil {
 				_ = c.Close()
 				t.Error("a listener that no rule wants is still open")
 			}

@@ -18,17 +18,9 @@ const crowdSize = 64
 // besieged is a path that finds a crowd before its door when it opens, and whose traffic goes to machine A.
 func besieged(t *testing.T, prepare func(*rig), change ...func(*balancer.Setup)) (*rig, []*net.TCPConn) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	r := start(t, splice.Options{Listeners: []*os.File{named(t, file, "p2p")}})
-	r.port = l.Addr().(*net.TCPAddr).Port
+	l, port := handedOver(t, "p2p")
+	r := start(t, splice.Options{Listeners: []*os.File{l}})
+	r.port = port
 	prepare(r)
 	clients := make([]*net.TCPConn, crowdSize)
 	for i := range clients {

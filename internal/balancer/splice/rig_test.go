@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -89,6 +90,25 @@ func start(t testing.TB, o splice.Options) *rig {
 		r.until("nothing is left", func() bool { return openFiles(t) <= files && loops() <= running })
 	})
 	return r
+}
+
+// handedOver is a listener that another process has opened, under a name.
+func handedOver(t *testing.T, name string) (l *os.File, port int) {
+	t.Helper()
+	opened, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := opened.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Dup(int(file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = opened.Close(), file.Close() // the descriptor above is what is left
+	return os.NewFile(uintptr(fd), name), opened.Addr().(*net.TCPAddr).Port
 }
 
 type lockedWriter struct{ r *rig }

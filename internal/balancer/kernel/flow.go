@@ -107,25 +107,6 @@ func (f flow) entry() conntrack.Flow {
 	return conntrack.Flow{TupleOrig: tuple(f.client, f.front), TupleReply: tuple(f.machine, f.seen)}
 }
 
-// forget removes connections from the kernel's table. Those that are gone by themselves are no fault.
-func forget(flows []flow) error {
-	if len(flows) == 0 {
-		return nil
-	}
-	c, err := conntrack.Dial(nil)
-	if err != nil {
-		return fmt.Errorf("open a netlink socket: %w", err)
-	}
-	defer c.Close()
-	var faults error
-	for _, f := range flows {
-		if err := c.Delete(f.entry()); err != nil && !errors.Is(err, unix.ENOENT) {
-			faults = errors.Join(faults, fmt.Errorf("remove the connection of %v to %v: %w", f.client, f.front, err))
-		}
-	}
-	return faults
-}
-
 // condemn gives connections the mark of the dead, so that the rules reset them at the next packet of either end.
 func condemn(m marks, flows []flow) error {
 	if len(flows) == 0 {

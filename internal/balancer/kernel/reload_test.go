@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,6 +44,13 @@ func TestAReloadKeepsTheConnectionsOfRulesThatStay(t *testing.T) {
 	}
 	p.until("all of the rule is freed", func(balancer.Flows) bool { return len(p.view.Load().rules) == 2 })
 	stays.echo(t)
+
+	// Another rule takes the number that is free now, and nothing of what was counted by it.
+	p.apply(setup(changed, rpc, balancer.Rule{Name: "admin", Frontend: netip.AddrPortFrom(frontend4, 10004), BackendPort: 20002}))
+	p.until("a rule of a number that was another's counts from nothing", func(f balancer.Flows) bool {
+		i := slices.IndexFunc(f.Rules, func(r balancer.RuleFlows) bool { return r.Rule == "admin" })
+		return i >= 0 && f.Rules[i] == balancer.RuleFlows{Rule: "admin"}
+	})
 }
 
 func TestConnectionsOfARuleThatIsGoneMayBeDrained(t *testing.T) {

@@ -1,4 +1,3 @@
-// Package voice is an agent's real listener that says what a test wants: for tests of whoever hears agents.
 package voice
 
 import (

@@ -51,8 +51,8 @@ type rig struct {
 // start runs a path on a clock that stands still. It checks at the end that nothing was left behind.
 func start(t testing.TB, o splice.Options) *rig {
 	t.Helper()
-	files, running := openFiles(t), loops()
 	r := &rig{t: t, port: testserver.FreePort(t), back: testserver.FreePort(t)}
+	files, running := openFiles(t), loops() // after the first use of the network, for which Go keeps files of its own
 	if o.Clock == nil {
 		r.clock = clock.NewStepped()
 		o.Clock = r.clock

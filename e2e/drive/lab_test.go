@@ -48,7 +48,7 @@ const (
 type lab struct {
 	t      *testing.T
 	dir    string
-	anchor int // a process that keeps the network namespace; it and all others end with dir
+	anchor int // a process that keeps the network namespace, 0: this machine's own; it and all others end with dir
 	dsn    string
 	server *exec.Cmd // the file server
 	export string    // what NFS serves
@@ -340,9 +340,12 @@ func (l *lab) untilClosed(port int) {
 }
 
 func (l *lab) listens(port int) bool {
-	open := fmt.Sprintf(":%04X ", port)
+	open, network := fmt.Sprintf(":%04X ", port), "/proc/thread-self/net/" // not the process's: that is its first thread's
+	if l.anchor != 0 {
+		network = fmt.Sprintf("/proc/%d/net/", l.anchor)
+	}
 	for _, table := range []string{"tcp", "tcp6"} {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", l.anchor, table))
+		text, err := os.ReadFile(network + table)
 		if err == nil && strings.Contains(string(text), open+"00000000:0000 0A") || err == nil && strings.Contains(string(text), open+strings.Repeat("0", 32)+":0000 0A") {
 			return true
 		}

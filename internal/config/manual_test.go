@@ -81,7 +81,7 @@ refuses to start with keys that it does not know, so keep ` + "`hotcold { }`" + 
 
 The block of Corda Enterprise's hot-cold guide is read from node.conf,
 
-` + "```" + `
+` + "```text" + `
 enterpriseConfiguration.mutualExclusionConfiguration { on, machineName, updateInterval, waitInterval }
 ` + "```" + `
 
@@ -157,7 +157,7 @@ func manual(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "\n%s (examples/%s):\n\n```\n%s```\n", e[0], e[1], text)
+		fmt.Fprintf(&b, "\n%s (examples/%s):\n\n```text\n%s```\n", e[0], e[1], text)
 	}
 	b.WriteString("\n## Settings\n")
 	group := ""

@@ -15,7 +15,7 @@ import (
 
 // A configuration in the manual is one that works. What it takes from the environment is there.
 func TestConfigurationsOfTheManualLoad(t *testing.T) {
-	for _, name := range manual() {
+	for _, name := range manual(t) {
 		p := readPage(t, name)
 		for _, b := range p.blocks {
 			if !b.is("hocon conf") && !b.is("hocon warned") {
@@ -67,7 +67,7 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 }
 
 func TestXMLOfTheManualIsWellFormed(t *testing.T) {
-	for _, name := range manual() {
+	for _, name := range manual(t) {
 		for _, b := range readPage(t, name).blocks {
 			if !b.is("xml") {
 				continue

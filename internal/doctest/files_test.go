@@ -14,7 +14,7 @@ func TestCommandsOnFilesPrintWhatThePageSays(t *testing.T) {
 	// A column is as wide as the names of this machine's folders.
 	blanks := regexp.MustCompile(`(\S) {2,}`)
 	narrow := func(text string) string { return strings.TrimRight(blanks.ReplaceAllString(text, "$1  "), "\n") }
-	for _, name := range manual() {
+	for _, name := range manual(t) {
 		p := readPage(t, name)
 		dir := ""
 		for _, b := range p.blocks {

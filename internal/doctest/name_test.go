@@ -190,15 +190,20 @@ func compareSets(t *testing.T, what string, want, got []string) {
 	}
 }
 
+// filesOfHotcold look like settings.
+func filesOfHotcold() []string {
+	return []string{"hotcold.conf", "hotcold.service", "hotcold.epoch", "hotcold.holder", "hotcold.lock"}
+}
+
 func TestSettingsInTheManualExist(t *testing.T) {
 	setting := regexp.MustCompile(`^hotcold(\.[A-Za-z]+)+$`)
 	var known []string
 	for _, s := range config.Settings() {
 		known = append(known, s.Path)
 	}
-	for _, name := range manual() {
+	for _, name := range manual(t) {
 		for _, w := range readPage(t, name).words() {
-			if !setting.MatchString(w.text) || slices.Contains([]string{"hotcold.conf", "hotcold.service"}, w.text) {
+			if !setting.MatchString(w.text) || slices.Contains(filesOfHotcold(), w.text) {
 				continue
 			}
 			if _, ok := config.SettingAt(w.text); !ok && !slices.ContainsFunc(known, func(k string) bool { return k == w.text || strings.HasPrefix(k, w.text+".") }) {
@@ -219,7 +224,7 @@ func TestFilesAndTestsNamedInTheManualExist(t *testing.T) {
 	}
 	file := regexp.MustCompile(`^(cmd|internal|lease|hocon|packaging|examples|docs|scripts)/[\w./-]*$`)
 	testName := regexp.MustCompile(`^Test[A-Z]\w+$`)
-	for _, name := range manual() {
+	for _, name := range manual(t) {
 		for _, w := range readPage(t, name).words() {
 			if testName.MatchString(w.text) && !tests[w.text] {
 				t.Errorf("%s:%d: there is no test %s", name, w.line, w.text)

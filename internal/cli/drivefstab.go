@@ -30,6 +30,7 @@ type fstabAsk struct {
 	owner   int // --uid and --gid where they were given
 	group   int
 	apply   bool
+	move    bool
 	explain bool
 	dryRun  bool
 }
@@ -46,7 +47,8 @@ with today's options. Nothing is changed without --apply. With it, as root, it
   - puts the line into /etc/fstab, keeps a copy of the file as it was, and leaves
     every other line as it is
   - mounts the drive as the next start will, and says what is wrong with it
-  - marks it with a random id, and links the node's directory to it
+  - marks it with a random id, and links the node's directory to it; with --move, on
+    the machine where the node last ran, what is in that directory moves to the drive
 
 Doing it twice is no harm. The key comes from --key-file, from the environment
 (` + keyVar + `), or is asked for; never from the command line, which
@@ -78,6 +80,7 @@ func (a *app) fstabFor(service drive.Service, short, long, example string, flags
 	f.StringVar(&ask.share.Point, "mount-point", "", "`directory` to mount it on (default: hotcold.drive.path)")
 	f.StringVar(&ask.share.Version, "vers", "", "`version` of the protocol (default: 3.1.1 for SMB, 4.1 for NFS)")
 	f.BoolVar(&ask.apply, "apply", false, "write it, mount the drive, mark it, link it")
+	f.BoolVar(&ask.move, "move", false, "with --apply: move the node's directory to the drive, verified, and keep the old one")
 	f.BoolVar(&ask.dryRun, "dry-run", false, "only show what would be done (the default)")
 	f.BoolVar(&ask.explain, "explain", false, "say why each option is there")
 	f.StringVar(&ask.fstab, "fstab", drive.FstabFile, "the `file` to write")
@@ -172,6 +175,9 @@ func (a *app) fstab(cmd *cobra.Command, ask *fstabAsk) error {
 	ctx := cmd.Context()
 	if ask.apply && ask.dryRun {
 		return usage("--apply and --dry-run say two things")
+	}
+	if ask.move && !ask.apply {
+		return usage("--move is a part of --apply: `hotcold drive link --move --dry-run` says what would be moved")
 	}
 	conf, err := a.maybeConf(ctx)
 	if err != nil {
@@ -316,7 +322,7 @@ func (a *app) applyFstab(ctx context.Context, ask *fstabAsk, made drive.Made, c 
 	} else {
 		say("%s is mounted", point)
 	}
-	return a.settleDrive(ctx, shared{path: point, conf: c}, say)
+	return a.settleDrive(ctx, shared{path: point, conf: c}, ask.move, say)
 }
 
 // reloadUnits lets systemd know of the line; where there is no systemd nobody has to.
@@ -326,8 +332,8 @@ func reloadUnits(ctx context.Context) {
 	}
 }
 
-// settleDrive judges what was mounted, marks it and links the node to it.
-func (a *app) settleDrive(ctx context.Context, s shared, say func(string, ...any)) error {
+// settleDrive judges what was mounted, marks it and links the node to it, where it is certain that it has to be.
+func (a *app) settleDrive(ctx context.Context, s shared, move bool, say func(string, ...any)) error {
 	mounts, err := drive.ReadMounts()
 	if err != nil {
 		return err
@@ -346,16 +352,10 @@ func (a *app) settleDrive(ctx context.Context, s shared, say func(string, ...any
 	} else if done {
 		say("%s belongs to user %d now", s.path, owner.UID)
 	}
-	m, made, err := drive.MakeMarker(s.path, s.machine(a), a.Clock.Now().Wall)
-	switch {
-	case err != nil:
+	if err := a.markDrive(s, say); err != nil {
 		return err
-	case made:
-		say("this is drive %.8s: the other machine has to see the same", m.ID)
-	default:
-		say("this is drive %.8s, marked by %s", m.ID, m.By)
 	}
-	return a.linkAll(ctx, s, linkAsk{}, say)
+	return a.linkAll(ctx, s, linkAsk{move: move, certain: true}, say)
 }
 
 // credentials writes the file with the key of a share. One that is there stays, unless

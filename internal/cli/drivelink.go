@@ -17,6 +17,7 @@ type linkAsk struct {
 	at, name string
 	move     bool
 	dryRun   bool
+	certain  bool // only what has to be on the drive in every set-up
 }
 
 func (a *app) driveLinkCommand() *cobra.Command {
@@ -72,14 +73,29 @@ func (a *app) link(ctx context.Context, s shared, ask linkAsk, say func(string, 
 	if ask.dryRun {
 		return a.linkAll(ctx, s, ask, say)
 	}
-	m, made, err := drive.MakeMarker(s.path, s.machine(a), a.Clock.Now().Wall)
-	if err != nil {
+	if err := a.markDrive(s, say); err != nil {
 		return err
 	}
-	if made {
-		say("this is drive %.8s: the other machine has to see the same", m.ID)
-	}
 	return a.linkAll(ctx, s, ask, say)
+}
+
+// markDrive marks the drive, if it has no mark, once the node's user is seen to be able to write there.
+func (a *app) markDrive(s shared, say func(string, ...any)) error {
+	for _, f := range drive.CheckRights(s.path, s.user(), a.Clock) {
+		if f.Level == drive.Fault {
+			return &failure{code: exitFailed, err: errors.New(f.Text), hint: f.Next + "; then do this again"}
+		}
+	}
+	m, made, err := drive.MakeMarker(s.path, s.machine(a), a.Clock.Now().Wall)
+	switch {
+	case err != nil:
+		return err
+	case made:
+		say("this is drive %.8s: the other machine has to see the same", m.ID)
+	default:
+		say("this is drive %.8s, marked by %s", m.ID, m.By)
+	}
+	return nil
 }
 
 // linkAll links every directory that has to be on the drive.
@@ -92,8 +108,8 @@ func (a *app) linkAll(ctx context.Context, s shared, ask linkAsk, say func(strin
 		dirs = []config.DriveDir{{Name: ask.name, Required: true}}
 	}
 	for _, d := range dirs {
-		if !d.Required && ask == (linkAsk{}) {
-			continue // --apply does what is certain
+		if !d.Required && ask.certain {
+			continue
 		}
 		at := ask.at
 		if at == "" {

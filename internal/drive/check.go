@@ -160,7 +160,7 @@ func checkCredentials(e Entry) []Finding {
 func checkThere(ctx context.Context, o CheckOptions) []Finding {
 	found := checkMarker(o)
 	found = append(found, checkLinks(o)...)
-	found = append(found, checkRights(o)...)
+	found = append(found, CheckRights(o.Expect.Path, o.User, o.Clock)...)
 	found = append(found, checkLock(ctx, o)...)
 	return append(found, checkRoom(o)...)
 }
@@ -223,26 +223,27 @@ func checkLink(o CheckOptions, l Linked) Finding {
 	return finding(OK, "link", "linked", "", "%s leads to %s", path, target)
 }
 
-// checkRights writes as the node's user would, and measures what fsync takes.
-func checkRights(o CheckOptions) []Finding {
+// CheckRights writes to a drive as the node's user would, nil for whoever asks, and measures what fsync takes. What it
+// wrote it removes.
+func CheckRights(path string, u *User, c clock.Clock) []Finding {
 	var times []time.Duration
-	err := as(o.User, func() error {
+	err := as(u, func() error {
 		var err error
-		times, err = syncTimes(o.Expect.Path, o.Clock, checkSyncs, checkSyncTime)
+		times, err = syncTimes(path, c, checkSyncs, checkSyncTime)
 		return err
 	})
 	who := "this user"
-	if o.User != nil {
-		who = fmt.Sprintf("the node's user (%d)", o.User.UID)
+	if u != nil {
+		who = fmt.Sprintf("the node's user (%d)", u.UID)
 	}
 	if err != nil {
 		next := "chown it to the node's user; on SMB the mount says who owns it (uid, gid)"
 		if errors.Is(err, unix.ENOSPC) {
 			next = "make room"
 		}
-		return []Finding{finding(Fault, "rights", "rights", next, "%s cannot write to %s: %v", who, o.Expect.Path, err)}
+		return []Finding{finding(Fault, "rights", "rights", next, "%s cannot write to %s: %v", who, path, err)}
 	}
-	found := []Finding{finding(OK, "rights", "rights", "", "%s may write to %s", who, o.Expect.Path)}
+	found := []Finding{finding(OK, "rights", "rights", "", "%s may write to %s", who, path)}
 	level, word := Verdict(times)
 	f := finding(level, "speed", "fsync", "", "a write of 4 KiB is durable after %s (p50), %s (p99): %s", shown(percentile(times, 50)), shown(percentile(times, 99)), word)
 	if level != OK {

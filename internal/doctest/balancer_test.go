@@ -16,11 +16,11 @@ import (
 func balancersOf(t *testing.T, p page) map[config.Profile]config.Balancer {
 	t.Helper()
 	all := map[config.Profile]config.Balancer{}
-	for _, b := range p.blocks {
-		if b.is("hocon conf") {
+	for _, b := range p.Blocks {
+		if b.Is("hocon conf") {
 			c, err := load(t, p, b)
 			if err != nil {
-				t.Fatalf("%s:%d: %v", p.name, b.line, err)
+				t.Fatalf("%s:%d: %v", p.name, b.Line, err)
 			}
 			all[c.Balancer.Profile] = c.Balancer
 		}

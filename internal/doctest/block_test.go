@@ -11,40 +11,41 @@ import (
 	"testing"
 
 	"github.com/hotcold/hotcold/internal/config"
+	"github.com/hotcold/hotcold/internal/testserver/markdown"
 )
 
 // A configuration in the manual is one that works. What it takes from the environment is there.
 func TestConfigurationsOfTheManualLoad(t *testing.T) {
 	for _, name := range manual(t) {
 		p := readPage(t, name)
-		for _, b := range p.blocks {
-			if !b.is("hocon conf") && !b.is("hocon warned") {
+		for _, b := range p.Blocks {
+			if !b.Is("hocon conf") && !b.Is("hocon warned") {
 				continue
 			}
 			c, err := load(t, p, b)
 			switch {
 			case err != nil:
-				t.Errorf("%s:%d: %v", name, b.line, err)
-			case b.is("hocon conf") && len(c.Warnings) > 0:
-				t.Errorf("%s:%d: is warned of: %v", name, b.line, c.Warnings)
-			case b.is("hocon warned") && len(c.Warnings) == 0:
-				t.Errorf("%s:%d: is not warned of, and the page says that it is", name, b.line)
+				t.Errorf("%s:%d: %v", name, b.Line, err)
+			case b.Is("hocon conf") && len(c.Warnings) > 0:
+				t.Errorf("%s:%d: is warned of: %v", name, b.Line, c.Warnings)
+			case b.Is("hocon warned") && len(c.Warnings) == 0:
+				t.Errorf("%s:%d: is not warned of, and the page says that it is", name, b.Line)
 			}
 		}
 	}
 }
 
 // load reads a block as hotcold.conf, beside the page's node.conf if it has one.
-func load(t *testing.T, p page, b block) (*config.Config, error) {
+func load(t *testing.T, p page, b markdown.Block) (*config.Config, error) {
 	t.Helper()
 	dir := t.TempDir()
-	for _, other := range p.blocks {
-		if other.is("hocon node") {
-			write(t, filepath.Join(dir, "node.conf"), other.text, 0o600)
+	for _, other := range p.Blocks {
+		if other.Is("hocon node") {
+			write(t, filepath.Join(dir, "node.conf"), other.Text, 0o600)
 		}
 	}
 	file := filepath.Join(dir, "hotcold.conf")
-	write(t, file, b.text, 0o600)
+	write(t, file, b.Text, 0o600)
 	return config.Load(file, config.Env{Lookup: environment, Hostname: "primary", WorkDir: dir, Euid: 0})
 }
 
@@ -68,16 +69,16 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 
 func TestXMLOfTheManualIsWellFormed(t *testing.T) {
 	for _, name := range manual(t) {
-		for _, b := range readPage(t, name).blocks {
-			if !b.is("xml") {
+		for _, b := range readPage(t, name).Blocks {
+			if !b.Is("xml") {
 				continue
 			}
-			d := xml.NewDecoder(strings.NewReader(b.text))
+			d := xml.NewDecoder(strings.NewReader(b.Text))
 			for {
 				if _, err := d.Token(); errors.Is(err, io.EOF) {
 					break
 				} else if err != nil {
-					t.Errorf("%s:%d: %v", name, b.line, err)
+					t.Errorf("%s:%d: %v", name, b.Line, err)
 					break
 				}
 			}
@@ -88,7 +89,7 @@ func TestXMLOfTheManualIsWellFormed(t *testing.T) {
 // What the preset knows of a Corda node is what its page says.
 func TestThePageOfCordaSaysWhatThePresetKnows(t *testing.T) {
 	p := readPage(t, "docs/corda.md")
-	c, err := load(t, p, block{info: "hocon conf", text: "include \"node.conf\"\nhotcold.preset = corda\n"})
+	c, err := load(t, p, markdown.Block{Info: "hocon conf", Text: "include \"node.conf\"\nhotcold.preset = corda\n"})
 	if err != nil {
 		t.Fatal(err)
 	}

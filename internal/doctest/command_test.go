@@ -19,12 +19,12 @@ func TestCommandsAndFlagsOfTheManualExist(t *testing.T) {
 				checkCommand(t, helps, name, w.line, w.text)
 			}
 		}
-		for _, b := range p.blocks {
-			if !b.is("sh") {
+		for _, b := range p.Blocks {
+			if !b.Is("sh") {
 				continue
 			}
-			for i, line := range strings.Split(b.text, "\n") {
-				checkLine(t, helps, name, b.line+i, line)
+			for i, line := range strings.Split(b.Text, "\n") {
+				checkLine(t, helps, name, b.Line+i, line)
 			}
 		}
 	}

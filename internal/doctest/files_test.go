@@ -17,20 +17,20 @@ func TestCommandsOnFilesPrintWhatThePageSays(t *testing.T) {
 	for _, name := range manual(t) {
 		p := readPage(t, name)
 		dir := ""
-		for _, b := range p.blocks {
-			if !b.is("console files") {
+		for _, b := range p.Blocks {
+			if !b.Is("console files") {
 				continue
 			}
 			if dir == "" {
 				dir = filesOf(t, p)
 			}
-			for part := range strings.SplitSeq("\n"+b.text, "\n$ ") {
+			for part := range strings.SplitSeq("\n"+b.Text, "\n$ ") {
 				command, want, _ := strings.Cut(part, "\n")
 				if command = strings.TrimSpace(command); command == "" {
 					continue
 				}
 				if got := inFolder(t, dir, command); narrow(got) != narrow(want) {
-					t.Errorf("%s:%d: %s prints\n%s\nand the page says\n%s", name, b.line, command, got, want)
+					t.Errorf("%s:%d: %s prints\n%s\nand the page says\n%s", name, b.Line, command, got, want)
 				}
 			}
 		}
@@ -41,17 +41,17 @@ func TestCommandsOnFilesPrintWhatThePageSays(t *testing.T) {
 func filesOf(t *testing.T, p page) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, b := range p.blocks {
-		file, isFile := strings.CutPrefix(b.info, "hocon file ")
+	for _, b := range p.Blocks {
+		file, isFile := strings.CutPrefix(b.Info, "hocon file ")
 		switch {
-		case b.is("hocon node"):
+		case b.Is("hocon node"):
 			file = "node.conf"
-		case b.is("hocon conf"):
+		case b.Is("hocon conf"):
 			file = "hotcold.conf"
 		case !isFile:
 			continue
 		}
-		write(t, filepath.Join(dir, file), b.text, 0o600)
+		write(t, filepath.Join(dir, file), b.Text, 0o600)
 	}
 	return dir
 }

@@ -54,7 +54,7 @@ func TestEveryWarningAndErrorIsInTheManual(t *testing.T) {
 	listed := map[string]bool{}
 	p := readPage(t, "docs/operations.md")
 	in := false
-	for _, line := range p.prose {
+	for _, line := range p.Prose {
 		if strings.HasPrefix(line, "## ") {
 			in = line == "## Log messages"
 		}

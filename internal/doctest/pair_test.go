@@ -19,6 +19,7 @@ import (
 
 	"github.com/hotcold/hotcold/internal/clock"
 	"github.com/hotcold/hotcold/internal/testserver"
+	"github.com/hotcold/hotcold/internal/testserver/markdown"
 )
 
 // binary is the program, built once for all tests.
@@ -72,8 +73,8 @@ func TestThePairOfTheManualPrintsWhatItSays(t *testing.T) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			t.Parallel()
 			var p *pair
-			for _, b := range readPage(t, name).blocks {
-				if !b.is("console pair") {
+			for _, b := range readPage(t, name).Blocks {
+				if !b.Is("console pair") {
 					continue
 				}
 				if p == nil {
@@ -143,9 +144,9 @@ func startPair(t *testing.T) *pair {
 // configurationOfThePair is the one that the README leads through.
 func configurationOfThePair(t *testing.T) string {
 	t.Helper()
-	for _, b := range readPage(t, "README.md").blocks {
-		if b.is("hocon conf pair") {
-			return b.text
+	for _, b := range readPage(t, "README.md").Blocks {
+		if b.Is("hocon conf pair") {
+			return b.Text
 		}
 	}
 	t.Fatal("README.md has no configuration of a pair")
@@ -191,9 +192,9 @@ func (p *pair) start(machine string) {
 }
 
 // play runs the commands of a block and compares what they print.
-func (p *pair) play(page string, b block) {
+func (p *pair) play(page string, b markdown.Block) {
 	p.t.Helper()
-	for part := range strings.SplitSeq("\n"+b.text, "\n$ ") {
+	for part := range strings.SplitSeq("\n"+b.Text, "\n$ ") {
 		command, want, _ := strings.Cut(part, "\n")
 		command = strings.TrimSpace(command)
 		switch {
@@ -205,13 +206,13 @@ func (p *pair) play(page string, b block) {
 			p.until("all are ready in the history", "history", allReady)
 			got, err := p.run(strings.Fields(command)[1:]...)
 			if err != nil {
-				p.t.Errorf("%s:%d: %s: %v", page, b.line, command, err)
+				p.t.Errorf("%s:%d: %s: %v", page, b.Line, command, err)
 			}
 			if got, want := masked(p.names.Replace(got)), masked(want); got != want {
-				p.t.Errorf("%s:%d: %s prints\n%s\nand the page says\n%s", page, b.line, command, got, want)
+				p.t.Errorf("%s:%d: %s prints\n%s\nand the page says\n%s", page, b.Line, command, got, want)
 			}
 		default:
-			p.t.Errorf("%s:%d: %q is not a command that this test can run", page, b.line, command)
+			p.t.Errorf("%s:%d: %q is not a command that this test can run", page, b.Line, command)
 		}
 	}
 }

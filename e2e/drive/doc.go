@@ -9,5 +9,7 @@
 // machines: namespaces on this kernel. GlusterFS, server and clients, runs in them; sshfs is
 // mounted on the machine itself.
 //
+// docs/two-machines.md is run, block by block, on two guests whose first process is a systemd.
+//
 // All of it needs root, Linux, and packages that scripts/test-deps.sh brings.
 package drive

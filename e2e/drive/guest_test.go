@@ -36,7 +36,7 @@ const guestInit = `#!/bin/bash
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
-echo machine-%[5]d > /proc/sys/kernel/hostname # two machines of one name are one client to an NFS server
+echo %[6]s > /proc/sys/kernel/hostname # two machines of one name are one client to an NFS server
 mount -t tmpfs run /run
 mkdir /run/etc /run/ctl
 cp -a /etc/. /run/etc/
@@ -53,7 +53,7 @@ ip link set vec0 up
 modprobe nfsv4
 modprobe nfsv3
 modprobe cifs
-` + answerAsks
+`
 
 // answerAsks runs each script that is asked for, beside those that still run. To wait for
 // a pipe that says nothing costs no process, as sleep does: in a guest these are dear.
@@ -92,18 +92,25 @@ func (g *guest) untilUp() {
 
 // powerOn boots the guest, or boots it anew.
 func (g *guest) powerOn() {
+	g.l.t.Helper()
+	g.powerOnWith(answerAsks)
+}
+
+// powerOnWith has the first process go on with a script of its own.
+func (g *guest) powerOnWith(then string) {
 	l := g.l
 	l.t.Helper()
 	g.boot++
 	g.asks = 0
 	g.ctl = l.mkdir(fmt.Sprintf("ctl-%d-%d", g.n, g.boot))
 	init := filepath.Join(l.dir, fmt.Sprintf("init-%d-%d", g.n, g.boot))
-	l.write(init, fmt.Sprintf(guestInit, g.ctl, serverIP, azureHost, efsHost, g.n))
+	l.write(init, fmt.Sprintf(guestInit, g.ctl, serverIP, azureHost, efsHost, g.n, g.name)+then)
+	l.write(filepath.Join(g.ctl, "answer"), answerAsks)
 	if err := os.MkdirAll("/lib/modules", 0o755); err != nil { // where the guest mounts its own
 		l.t.Fatal(err)
 	}
 	l.runEnv([]string{"TMPDIR=/dev/shm"}, "nsenter", "--net", "--target", fmt.Sprint(l.anchor),
-		"linux.uml", "mem=256M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "init="+init,
+		"linux.uml", "mem=512M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "init="+init,
 		fmt.Sprintf("vec0:transport=tap,ifname=tap%d,depth=64", g.n), "con=null", "con0=null,fd:1", "ssl=null", "umid="+g.umid(), "uml_dir="+l.dir+"/")
 }
 

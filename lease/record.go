@@ -1,7 +1,9 @@
 package lease
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -34,6 +36,31 @@ type Record struct {
 	// Memo is carried for the agent and means nothing to the protocol. It has
 	// at most [MaxMemoBytes] bytes.
 	Memo string
+}
+
+// Keepable is an error where not every store could keep r, in the place of seen, so that it comes back as it was written.
+// A store asks before it sends anything.
+func (r Record) Keepable(seen Record) error {
+	for name, n := range map[string]uint64{"epoch": r.Epoch, "version": r.Version, "epoch seen": seen.Epoch, "version seen": seen.Version} {
+		if n > math.MaxInt64 {
+			return fmt.Errorf("%s %d does not fit into 63 bits", name, n)
+		}
+	}
+	for name, text := range map[string]string{"name": r.Name, "holder": r.Holder, "nonce": r.Nonce, "boot": r.Boot,
+		"successor": r.Successor, "incarnation": r.Incarnation, "memo": r.Memo} {
+		if err := keepable(text); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	for name, d := range map[string]time.Duration{"update": r.Update, "wait": r.Wait, "trust": r.Trust, "fence": r.Fence} {
+		if d%time.Microsecond != 0 {
+			return fmt.Errorf("%s %v is finer than a microsecond", name, d)
+		}
+	}
+	if r.Name == "" {
+		return errors.New("a lease needs a name")
+	}
+	return nil
 }
 
 // MaxMemoBytes bounds [Record.Memo]; every dialect has a column of that size.

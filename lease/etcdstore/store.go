@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -114,7 +111,7 @@ func (d *DB) since(written int64) (time.Time, time.Duration) {
 // Swap implements [lease.Store] with one transaction. A change of holder, a
 // release and a first claim wake those who watch; a renewal does not.
 func (d *DB) Swap(ctx context.Context, seen lease.Observation, next lease.Record) error {
-	if err := keepable(seen.Record, next); err != nil {
+	if err := next.Keepable(seen.Record); err != nil {
 		return fmt.Errorf("write lease %q: %w", next.Name, err)
 	}
 	rowKey, markKey := d.key("lease", next.Name), d.key("mark", next.Name)
@@ -185,32 +182,4 @@ func (d *DB) watch(ctx context.Context, name string, changed func()) error {
 		changed()
 	}
 	return errors.New("the watch has ended")
-}
-
-// keepable refuses, before anything is sent, what would not come back as it was
-// written or what no other store could keep.
-func keepable(seen, next lease.Record) error {
-	for name, n := range map[string]uint64{"epoch": next.Epoch, "version": next.Version, "epoch seen": seen.Epoch, "version seen": seen.Version} {
-		if n > math.MaxInt64 {
-			return fmt.Errorf("%s %d does not fit into 63 bits", name, n)
-		}
-	}
-	for name, text := range map[string]string{"name": next.Name, "holder": next.Holder, "nonce": next.Nonce, "boot": next.Boot,
-		"successor": next.Successor, "incarnation": next.Incarnation, "memo": next.Memo} {
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			return fmt.Errorf("%s is not text: %q", name, text)
-		}
-	}
-	for name, d := range map[string]time.Duration{"update": next.Update, "wait": next.Wait, "trust": next.Trust, "fence": next.Fence} {
-		if d%time.Microsecond != 0 {
-			return fmt.Errorf("%s %v is finer than a microsecond", name, d)
-		}
-	}
-	if len(next.Memo) > lease.MaxMemoBytes {
-		return fmt.Errorf("the memo has %d bytes, want at most %d", len(next.Memo), lease.MaxMemoBytes)
-	}
-	if next.Name == "" {
-		return errors.New("a lease needs a name")
-	}
-	return nil
 }

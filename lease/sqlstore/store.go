@@ -5,10 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hotcold/hotcold/lease"
 )
@@ -66,7 +64,7 @@ func observe(row scanner, place string) (lease.Observation, error) {
 // Swap implements [lease.Store] with one statement. A change of holder, a
 // release and a first claim wake those who watch; a renewal does not.
 func (d *DB) Swap(ctx context.Context, seen lease.Observation, next lease.Record) error {
-	if err := keepable(seen.Record, next); err != nil {
+	if err := next.Keepable(seen.Record); err != nil {
 		return fmt.Errorf("write lease %q: %w", next.Name, err)
 	}
 	return d.run(ctx, leaseLane, fmt.Sprintf("write lease %q", next.Name), func(s session) error {
@@ -120,34 +118,6 @@ func values(r lease.Record) []any {
 func renewal(seen lease.Observation, next lease.Record, database string) []any {
 	k := seen.Record
 	return append(values(next), next.Name, k.Holder, k.Nonce, int64(k.Epoch), int64(k.Version), k.Released, k.Incarnation, database)
-}
-
-// keepable refuses, before anything is sent, what would not come back as it was
-// written or what no row can be.
-func keepable(seen, next lease.Record) error {
-	for name, n := range map[string]uint64{"epoch": next.Epoch, "version": next.Version, "epoch seen": seen.Epoch, "version seen": seen.Version} {
-		if n > math.MaxInt64 {
-			return fmt.Errorf("%s %d does not fit into 63 bits", name, n)
-		}
-	}
-	for name, text := range map[string]string{"name": next.Name, "holder": next.Holder, "nonce": next.Nonce, "boot": next.Boot,
-		"successor": next.Successor, "incarnation": next.Incarnation, "memo": next.Memo} {
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			return fmt.Errorf("%s is not text that a database keeps: %q", name, text)
-		}
-	}
-	for name, d := range map[string]time.Duration{"update": next.Update, "wait": next.Wait, "trust": next.Trust, "fence": next.Fence} {
-		if d%time.Microsecond != 0 {
-			return fmt.Errorf("%s %v is finer than a microsecond", name, d)
-		}
-	}
-	if len(next.Memo) > lease.MaxMemoBytes {
-		return fmt.Errorf("the memo has %d bytes, want at most %d", len(next.Memo), lease.MaxMemoBytes)
-	}
-	if next.Name == "" {
-		return errors.New("a lease needs a name")
-	}
-	return nil
 }
 
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }

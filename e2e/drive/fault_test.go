@@ -195,7 +195,7 @@ func (g *guest) wantTheGuidesLineFound() {
 
 // The drive's server stands still, for both machines. The node is killed, though it
 // waits in the kernel for its journal, the lease is released, and a node runs again
-// when the drive does.
+// when the drive does. Where only the hot machine has lost it, the other takes over.
 func TestADriveThatHangsEndsTheNodeAndIsOutlived(t *testing.T) {
 	t.Parallel()
 	l, a, b := newPair(t, overNFS())
@@ -211,5 +211,16 @@ func TestADriveThatHangsEndsTheNodeAndIsOutlived(t *testing.T) {
 	signal(syscall.SIGSTOP)
 	l.untilFenced(a, "the drive hung")
 	signal(syscall.SIGCONT)
-	l.untilOneIsHot(a, b)
+	hot, cold := l.untilOneIsHot(a, b)
+
+	// Then the hot machine alone loses the file server, without a word, and keeps the database.
+	l.untilStandby(cold)
+	hot.loseFiles()
+	t.Logf("the file server lost by %s alone: %s hot after %v", hot.name, cold.name, l.untilHot(cold).Round(100*time.Millisecond))
+	l.untilLock(cold)
+	if !hot.said("the shared drive is lost: fencing the node") {
+		t.Errorf("the agent of %s did not say why", hot.name)
+	}
+	hot.findFiles()
+	l.untilStandby(hot)
 }

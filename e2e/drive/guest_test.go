@@ -104,7 +104,7 @@ func (g *guest) powerOnWith(then string) {
 	g.asks = 0
 	g.ctl = l.mkdir(fmt.Sprintf("ctl-%d-%d", g.n, g.boot))
 	init := filepath.Join(l.dir, fmt.Sprintf("init-%d-%d", g.n, g.boot))
-	l.write(init, fmt.Sprintf(guestInit, g.ctl, serverIP, azureHost, efsHost, g.n, g.name)+then)
+	l.write(init, fmt.Sprintf(guestInit, g.ctl, filesIP, azureHost, efsHost, g.n, g.name)+then)
 	l.write(filepath.Join(g.ctl, "answer"), answerAsks)
 	if err := os.MkdirAll("/lib/modules", 0o755); err != nil { // where the guest mounts its own
 		l.t.Fatal(err)
@@ -215,6 +215,17 @@ func (g *guest) signal(s syscall.Signal) {
 	if err != nil {
 		g.l.t.Fatal(err)
 	}
+}
+
+// loseFiles has all that the guest sends to the file servers go nowhere; findFiles ends that. It reaches the rest.
+func (g *guest) loseFiles() {
+	g.l.t.Helper()
+	g.sh("ip neigh replace " + filesIP + " lladdr 02:00:00:00:00:02 dev vec0 nud permanent")
+}
+
+func (g *guest) findFiles() {
+	g.l.t.Helper()
+	g.sh("ip neigh del " + filesIP + " dev vec0")
 }
 
 // cut takes the guest off the network; join puts it back.

@@ -22,8 +22,10 @@ import (
 )
 
 const (
-	// serverIP is where the file servers and the relay to the database are, seen from a guest.
+	// serverIP is where the relay to the database is, seen from a guest, filesIP where the file servers are: a guest may
+	// lose the one and keep the other.
 	serverIP = "10.77.0.1"
+	filesIP  = "10.77.0.2"
 	// leaseSeconds is how long NFS waits for a client that is silent: the least that its server takes.
 	leaseSeconds = 10
 	// startLimit bounds the start of a server.
@@ -98,7 +100,7 @@ func newLab(t *testing.T, guests int) *lab {
 		ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", l.anchor))
 		return err == nil && ns != self
 	})
-	l.sh("ip link set lo up && ip link add br0 type bridge && ip addr add " + serverIP + "/24 dev br0 && ip link set br0 up")
+	l.sh("ip link set lo up && ip link add br0 type bridge && ip addr add " + serverIP + "/24 dev br0 && ip addr add " + filesIP + "/24 dev br0 && ip link set br0 up")
 	for n := 1; n <= guests; n++ {
 		l.sh(fmt.Sprintf("ip tuntap add dev tap%d mode tap && ip link set tap%d master br0 && ip link set tap%d up", n, n, n))
 	}
@@ -271,7 +273,7 @@ func (l *lab) ganesha(protocols, before string) {
 	l.write(conf, fmt.Sprintf(`NFS_CORE_PARAM { Protocols = %[5]s; Bind_addr = %[1]s; MNT_Port = %[4]d; Enable_NLM = false; Enable_RQUOTA = false; mount_path_pseudo = true; }
 NFSV4 { Grace_Period = %[2]d; Lease_Lifetime = %[2]d; minor_versions = 1,2; RecoveryBackend = fs; }
 EXPORT { Export_Id = 1; Path = %[3]s; Pseudo = /; Protocols = %[5]s; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; PrivilegedPort = false; FSAL { Name = VFS; } }
-`, serverIP, leaseSeconds, l.export, mountPort, protocols))
+`, filesIP, leaseSeconds, l.export, mountPort, protocols))
 	l.server = l.inside("unshare", "--mount", "/bin/sh", "-ec", "mount -t tmpfs tmp /run; mount -t tmpfs tmp /var/lib/nfs; mkdir /var/lib/nfs/ganesha; "+before+
 		"exec ganesha.nfsd -F -L "+filepath.Join(l.dir, "ganesha.log")+" -f "+conf+" -p "+filepath.Join(l.dir, "ganesha.pid"))
 	l.untilOpen(2049)
@@ -318,7 +320,7 @@ func (l *lab) smb() {
   path = %[7]s
   read only = no
   force user = root
-`, serverIP, state, data, users, share, openShare, open))
+`, filesIP, state, data, users, share, openShare, open))
 	set := exec.Command("smbpasswd", "-c", conf, "-s", "-a", "root")
 	set.Stdin = strings.NewReader(accountKey + "\n" + accountKey + "\n")
 	if out, err := set.CombinedOutput(); err != nil {

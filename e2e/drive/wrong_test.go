@@ -15,7 +15,7 @@ type wrong struct {
 // wrongOverNFS is mounted from the very server that the right line mounts.
 func wrongOverNFS() []wrong {
 	// Without its helper: that wants a daemon for locks which go nowhere in any case.
-	three := fmt.Sprintf("mount -i -t nfs %s:/ -o vers=3,addr=%s,proto=tcp,port=2049,mountaddr=%[2]s,mountport=%d,mountproto=tcp,", efsHost, serverIP, mountPort)
+	three := fmt.Sprintf("mount -i -t nfs %s:/ -o vers=3,addr=%s,proto=tcp,port=2049,mountaddr=%[2]s,mountport=%d,mountproto=tcp,", efsHost, filesIP, mountPort)
 	four := "mount -t nfs4 -o nosharecache,nfsvers=4.1,"
 	return []wrong{
 		{"NFS 3 without locks", three + "nolock", map[string]string{"nfs3": "fault", "nolock": "fault"}, nil},

@@ -149,8 +149,6 @@ func (r *reader) run(b markdown.Block) {
 	switch {
 	case b.Is("hocon node"):
 		a.file("/opt/corda/node.conf", b.Text)
-	case b.Is("hocon conf hotcold.conf"):
-		a.file("/opt/corda/hotcold.conf", b.Text)
 	case b.Is("text environment"):
 		u, err := url.Parse(a.l.dsn)
 		if err != nil {

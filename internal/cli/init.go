@@ -21,6 +21,9 @@ import (
 // answers are what a new hotcold.conf is made of.
 type answers struct {
 	nodeConf, preset, cloud, database, drive, driveType, command, name string
+
+	machines []string // NAME=ADDRESS
+	service  bool
 }
 
 func (a *app) initCommand() *cobra.Command {
@@ -34,6 +37,8 @@ program. On a terminal it asks for what no flag says; otherwise it takes the
 defaults. It never overwrites a file. The same file goes to both machines.`,
 		Example: `  hotcold init
   hotcold init --node-conf node.conf --cloud azure --drive /mnt/corda
+  hotcold init --drive /mnt/corda --drive-type nfs --service \
+      --machine machine-a=10.0.1.4 --machine machine-b=10.0.2.4
   hotcold init --preset command --name orders --command /usr/bin/orders \
       --database postgres://db.example.com:5432/orders`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -57,6 +62,8 @@ defaults. It never overwrites a file. The same file goes to both machines.`,
 	c.Flags().StringVar(&s.driveType, "drive-type", "", "`type` of what serves it: nfs, smb, glusterfs or any (default: as mounted, or as the cloud has it)")
 	c.Flags().StringVar(&s.command, "command", "", "what starts the node, a `command` for /bin/sh")
 	c.Flags().StringVar(&s.name, "name", "", "`name` of the pair (default: the node's legal name)")
+	c.Flags().StringArrayVar(&s.machines, "machine", nil, "one of the pair, as `name=address`; once for each")
+	c.Flags().BoolVar(&s.service, "service", false, "the agent runs as the service that render systemd writes")
 	_ = c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(presets, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("cloud", cobra.FixedCompletions(clouds, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("drive-type", cobra.FixedCompletions(driveTypes(), cobra.ShellCompDirectiveNoFileComp))
@@ -112,6 +119,22 @@ func (s *answers) fill(a *app, c *cobra.Command, presets, clouds []string) error
 		return usage("the preset %s needs --database, as in postgres://host:5432/database", s.preset)
 	case s.preset == "corda" && s.nodeConf == "":
 		return usage("the preset corda needs --node-conf, the node's own file")
+	}
+	return s.checkMachines()
+}
+
+// checkMachines wants a name and an address of each machine. What else is wrong with them the configuration says.
+func (s *answers) checkMachines() error {
+	var names []string
+	for _, m := range s.machines {
+		name, address, _ := strings.Cut(m, "=")
+		switch {
+		case name == "" || address == "":
+			return usage("--machine is %q, want a name and an address, as in machine-a=10.0.1.4", m)
+		case slices.Contains(names, name):
+			return usage("--machine names %s twice", name)
+		}
+		names = append(names, name)
 	}
 	return nil
 }
@@ -210,6 +233,10 @@ func (s answers) text() string {
 	if s.name != "" {
 		fmt.Fprintf(&b, "\n    # Name of the pair: the same on both machines, and no other pair in the database has it.\n    name = %s\n", corda.Quote(s.name))
 	}
+	b.WriteString(s.machinesText())
+	if s.service {
+		b.WriteString("\n    # Where the agent has its lock and its socket: the directory that its unit makes for it.\n    runtimeDir = \"/run/hotcold\"\n")
+	}
 	b.WriteString(`
     # The lease. A dead machine is replaced after about waitInterval and a little more, plus the node's own start.
     # Both machines must have the same numbers; a number without a unit is milliseconds.
@@ -230,6 +257,20 @@ func (s answers) text() string {
 	}
 	b.WriteString(s.listenText())
 	b.WriteString("}\n")
+	return b.String()
+}
+
+func (s answers) machinesText() string {
+	if len(s.machines) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\n    # The machines of the pair, each by its host name.\n    machines {\n")
+	for _, m := range s.machines {
+		name, address, _ := strings.Cut(m, "=")
+		fmt.Fprintf(&b, "        %s.address = %s\n", corda.Quote(name), corda.Quote(address))
+	}
+	b.WriteString("    }\n")
 	return b.String()
 }
 

@@ -99,7 +99,7 @@ func cellsOf(line string) []string {
 func TestEveryBlockIsOfAKindThatIsTested(t *testing.T) {
 	kinds := []string{"text", "sh", "xml", "hocon node", "hocon conf", "hocon conf pair", "hocon warned", "hocon file", "console pair", "console files"}
 	// Those that e2e/drive runs on two machines.
-	run := regexp.MustCompile(`^(sh (machine-a|machine-b|both) (root|hotcold|shell)|hocon conf hotcold\.conf|text environment)$`)
+	run := regexp.MustCompile(`^(sh (machine-a|machine-b|both) (root|hotcold|shell)|text environment)$`)
 	for _, name := range manual(t) {
 		for _, b := range readPage(t, name).Blocks {
 			if !slices.Contains(kinds, b.Info) && !b.Is("hocon file") && !run.MatchString(b.Info) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings what the tests need: a C compiler (for the race detector), PostgreSQL, MariaDB,
-# etcd, the OpenSSH server, Java, HAProxy, nginx, iproute2, the ActiveMQ Artemis broker, the
+# MySQL, etcd, the OpenSSH server, Java, HAProxy, nginx, iproute2, the ActiveMQ Artemis broker, the
 # reference implementation of HOCON, the JDBC drivers, network drives with two user-mode
 # Linux machines to mount them, and what checks rendered set-ups: promtool, keepalived, the
 # linter of scripts, and from PyPI an imitation of AWS, AWS's command line and the linter of
@@ -8,9 +8,10 @@
 # Quick when all is there; safe to run again and from several places at once.
 #
 # On Debian and Ubuntu, as root or with sudo that asks nothing, it installs the
-# packages. Elsewhere it says what is missing and goes on. The last three come from
-# Maven Central, or from the mirror that the settings of mvn name, into a folder of
-# this checkout.
+# packages. Elsewhere it says what is missing and goes on. The broker, the reference
+# implementation and the drivers come from Maven Central, or from the mirror that the settings of mvn name, into a folder of
+# this checkout. MySQL comes from Debian, through the machine's apt and its mirror, into
+# that folder too, with all libraries that it needs: the machine's packages stay as they are.
 #
 #   HOTCOLD_CACHE   folder for these (default: .cache in the checkout)
 #   HOTCOLD_DRIVES  off: leave the network drives out; their tests are skipped (some
@@ -232,6 +233,105 @@ need_artemis() {
 	mv -T "$work/$artemis_name" "$cache/$artemis_name" 2>/dev/null || has_artemis
 }
 
+# MySQL's server as Debian builds it. It is in no release of Debian's, so it comes from the
+# suite that all releases are made from, together with its C library and every other one,
+# which is why it runs on any machine with apt. The suite moves on: which version came is
+# what the server itself says.
+readonly mysql_package=mysql-server-core
+readonly mysql_suite=sid
+readonly debian_keys=/usr/share/keyrings/debian-archive-keyring.gpg
+readonly debian_default=http://deb.debian.org/debian/
+
+mysql_home() { echo "$cache/mysql-$(dpkg --print-architecture)"; }
+
+has_mysql() { has dpkg && [[ -x $(mysql_home)/mysqld ]]; }
+
+# The mirror of Debian that the machine uses, and the one that everybody may use.
+debian_mirrors() {
+	{
+		apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 2>/dev/null | grep -E '/debian/?$' | head -n 1 || true
+		echo "$debian_default"
+	} | awk '!seen[$0]++'
+}
+
+# Downloads the package and all that it depends on, as on a machine that has nothing. apt
+# verifies them by Debian's keys. It needs no root and knows nothing of the machine's packages.
+download_mysql() {
+	local work=$1 mirror=$2
+	local apt=(apt-get -q -y -c "$work/apt.conf")
+	echo "deb [signed-by=$debian_keys] $mirror $mysql_suite main" >"$work/sources.list"
+	"${apt[@]}" update >&2 && "${apt[@]}" install --download-only "$mysql_package" >&2 && compgen -G "$work/cache/archives/$mysql_package"_*.deb >/dev/null
+}
+
+# Keeps of the packages the server, what it loads, and its messages.
+unpack_mysql() {
+	local work=$1 deb loader
+	mkdir -p "$work/tree" "$work/home/lib" "$work/home/plugin" "$work/home/share" || return
+	for deb in "$work"/cache/archives/*.deb; do
+		dpkg-deb -x "$deb" "$work/tree" || return
+	done
+	mv "$work"/tree/usr/lib/*-linux-gnu*/*.so* "$work/home/lib/" &&
+		mv "$work"/tree/usr/lib/mysql/plugin/*.so "$work/home/plugin/" &&
+		mv "$work"/tree/usr/share/mysql/{english,charsets} "$work/home/share/" || return
+	loader=$(compgen -G "$work/home/lib/ld-linux-*.so.*") || return
+	ln -s "lib/${loader##*/}" "$work/home/ld.so" &&
+		mv "$work/tree/usr/sbin/mysqld" "$work/home/mysqld"
+}
+
+# Makes the system tables that every server of the tests begins with a copy of: the one
+# thing that takes seconds. The copies find names of their own (auto.cnf).
+initialize_mysql() {
+	local home=$1
+	"$home/ld.so" --library-path "$home/lib" "$home/mysqld" --no-defaults --user="$(id -un)" --initialize-insecure \
+		--basedir="$home" --lc-messages-dir="$home/share" --character-sets-dir="$home/share/charsets" --plugin-dir="$home/plugin" \
+		--datadir="$home/data" --skip-log-bin --innodb-redo-log-capacity=8M --innodb-buffer-pool-size=24M >&2 &&
+		rm "$home/data/auto.cnf" "$home"/data/*.dblwr && chmod -R a+rX "$home"
+}
+
+fetch_mysql() (
+	mkdir -p "$cache" && work=$(mktemp -d "$cache/.fetch-XXXXXX") || exit
+	trap 'rm -rf "$work"' EXIT
+	mkdir -p "$work"/{state,cache/archives/partial,none} && : >"$work/status" || exit
+	cat >"$work/apt.conf" <<-CONF
+		#clear APT::Update::Pre-Invoke;
+		#clear APT::Update::Post-Invoke;
+		#clear APT::Update::Post-Invoke-Success;
+		APT::Sandbox::User "root";
+		APT::Install-Recommends "false";
+		APT::Default-Release "";
+		Acquire::Retries "5";
+		Acquire::Languages "none";
+		Dir::State "$work/state";
+		Dir::State::status "$work/status";
+		Dir::Cache "$work/cache";
+		Dir::Etc::sourcelist "$work/sources.list";
+		Dir::Etc::sourceparts "$work/none";
+		Dir::Etc::preferences "/dev/null";
+		Dir::Etc::preferencesparts "$work/none";
+	CONF
+	for mirror in $(debian_mirrors); do
+		say "fetching $mysql_package from $mirror"
+		download_mysql "$work" "$mirror" || continue
+		unpack_mysql "$work" || exit
+		initialize_mysql "$work/home" || exit
+		mv -T "$work/home" "$(mysql_home)" 2>/dev/null || has_mysql
+		exit
+	done
+	exit 1
+)
+
+# The folder appears under its name only when the server in it runs; two at once are as with Artemis.
+need_mysql() {
+	has_mysql && return
+	if ! { has apt-get && has dpkg-deb; }; then
+		missing+=("MySQL (mysqld), which comes through apt")
+	elif [[ ! -e $debian_keys ]]; then
+		missing+=("MySQL: there are no keys of Debian in $debian_keys (package debian-archive-keyring)")
+	elif ! fetch_mysql; then
+		missing+=("MySQL ($mysql_package of Debian $mysql_suite)")
+	fi
+}
+
 readonly hocon_jar=config-$hocon_version.jar
 
 has_hocon() { [[ -e $cache/$hocon_jar ]]; }
@@ -298,6 +398,7 @@ need_cloud_tools() {
 need_packages
 need_cloud_tools
 need_artemis
+need_mysql
 need_jar "the reference implementation of HOCON" "com.typesafe:config:$hocon_version" "$hocon_jar" "$hocon_sha512"
 need_jdbc
 if [[ ${#missing[@]} -gt 0 ]]; then

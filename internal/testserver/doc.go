@@ -1,4 +1,4 @@
-// Package testserver runs real servers for tests: PostgreSQL, MariaDB with a
+// Package testserver runs real servers for tests: PostgreSQL, MariaDB and MySQL with a
 // replica, etcd, the OpenSSH server, the ActiveMQ Artemis broker, and a TCP relay that fails on demand. It
 // also finds the reference implementation of HOCON, which is no server and is run by
 // the tests of hocon.
@@ -22,8 +22,8 @@
 //
 // PostgreSQL refuses to run as root, so under root it runs as the user postgres,
 // or nobody. It listens on TCP only and asks for a password. fsync is on unless
-// NoFsync is given. MariaDB runs as the user mysql, or nobody, syncs every commit
-// and keeps a binary log with GTIDs, so that any server may be made a primary.
+// NoFsync is given. MariaDB runs as the user mysql, or nobody, and MySQL as the test's; both sync every commit
+// and keep a binary log with GTIDs, so that any server may be made a primary.
 //
 // # Limits
 //
@@ -36,6 +36,6 @@
 //
 // # Goroutines
 //
-// A PostgresServer, a MariaDBServer and an ArtemisInstance belong to one test
-// goroutine at a time; SharedPostgres, SharedMariaDB, FreePort and all of TCPProxy may be called from any.
+// A PostgresServer, a MySQLServer and an ArtemisInstance belong to one test
+// goroutine at a time; SharedPostgres, SharedMariaDB, SharedMySQL, FreePort and all of TCPProxy may be called from any.
 package testserver

@@ -17,11 +17,11 @@ const (
 	portLookups = 200 // enough even when nine of ten ports were taken
 )
 
-// Main runs the tests of m, takes down what SharedPostgres and SharedMariaDB started and returns
+// Main runs the tests of m, takes down the servers that were shared and returns
 // the exit code. Call it as os.Exit(testserver.Main(m)) from TestMain.
 func Main(m *testing.M) int {
 	code := m.Run()
-	if err := errors.Join(shared.stop(), sharedMaria.stop()); err != nil {
+	if err := errors.Join(shared.stop(), sharedMaria.stop(), sharedMySQL.stop()); err != nil {
 		_, _ = os.Stderr.WriteString("testserver: " + err.Error() + "\n")
 		return max(code, 1)
 	}

@@ -22,7 +22,7 @@ import (
 // mariaNodes is what twoNodes is, on a MariaDB. The account of node_b has two hosts.
 type mariaNodes struct {
 	t      testing.TB
-	server *testserver.MariaDBServer
+	server *testserver.MySQLServer
 	db     *sqlstore.DB // as the agents' account
 	fence  sqlstore.Fence
 	seen   lease.Observation
@@ -396,13 +396,13 @@ func TestAFenceOnMariaDBThatIsOvertakenEndsNoSessionOfTheSuccessor(t *testing.T)
 }
 
 func TestHowMariaDBIsReplicatedIsSeen(t *testing.T) {
-	r := func(server *testserver.MariaDBServer) sqlstore.Replication {
+	r := func(server *testserver.MySQLServer) sqlstore.Replication {
 		t.Helper()
 		found, err := openMariaDB(t, server.DSN()).Replication(t.Context())
 		must(t, err)
 		return found
 	}
-	expect := func(server *testserver.MariaDBServer, want sqlstore.Copies) {
+	expect := func(server *testserver.MySQLServer, want sqlstore.Copies) {
 		t.Helper()
 		if found := r(server); found.Copies != want || found.Text == "" || (found.Raise == "") != (want == sqlstore.CopiesSynchronous || want == sqlstore.CopiesNone) {
 			t.Errorf("%+v, want %s", found, want)

@@ -28,23 +28,25 @@
 // tables only. Durable means what innodb_flush_log_at_trx_commit and sync_binlog
 // say, which no session can raise; values that lose writes are warned of. Each
 // server's semi-synchronous replication goes on without its replica after a
-// timeout, or when KILL QUERY ends the wait, and answers commits then as if nothing
+// timeout, in MariaDB also when KILL QUERY ends the wait, and answers commits then as if nothing
 // were: no client can tell such an answer, so it is a success here, and a failover
 // may lose it. That it has
-// happened is warned of when a connection is made. Servers that are read-only,
-// and in MariaDB those that follow another server, are refused, and so are Galera
-// clusters and groups with several primaries. In MySQL one that
-// follows another and takes writes cannot be told by an ordinary account: there
-// read_only must be on.
+// happened is warned of when a connection is made. Servers that are read-only
+// and those that follow another server are refused, and so are Galera
+// clusters and groups with several primaries. Which server a MySQL follows is shown to
+// REPLICATION CLIENT only; to another account such a server has an incarnation that
+// is another with each write of its source, so that nobody claims there.
 //
-// The incarnation is, in MySQL, the server's UUID. MariaDB has none; there it is
+// The incarnation is, in MySQL, the server's UUID and a digest of the transactions that it has from
+// others. MariaDB has no UUID; there it is
 // host name, port, server_id and gtid_slave_pos, the position at which the server
 // stopped following another, which no former turn as primary had. To both the time
 // is added at which the table was made, by the second. Not told are: a volume that is
 // set back under a server of the same name; a server that was primary, was cut off
-// and never followed its successor; in MySQL, one that leads for the second time.
-// Do not let such a server lead within a wait of the other's last write.
-// A new host name, ALTER TABLE, and in MariaDB chown or a hard link of the table's file, make
+// and never followed its successor; in MySQL without GTIDs, and in a group, one that leads for the second time.
+// Do not let such a server lead within a wait of the other's last write; in a group it has lost nothing.
+// ALTER TABLE, in MariaDB a new host name, chown or a hard link of the table's file, and in MySQL transactions of
+// another server that a person brings in, make
 // another incarnation, which costs a full wait and no safety. The row is
 // written into the binary log as a row (READ COMMITTED), so a replica never computes
 // an incarnation of its own; with binlog_format STATEMENT the server refuses writes.
@@ -131,6 +133,6 @@
 // (SQLSTATE), monitoring-stats (pg_stat_replication, pg_stat_activity), view-pg-locks, and a
 // pair of PostgreSQL 15 on which both were tried in 2026. MySQL's: server error message
 // reference, replication-semisync, innodb-locking, comments (version numbers); MariaDB's:
-// comment-syntax, gtid, semisynchronous-replication, and MariaDB 10.11 servers on which fencing was tried in 2026. SQLite's: pragma (journal_mode,
+// comment-syntax, gtid, semisynchronous-replication, and the MariaDB 10.11 and MySQL 9.7 servers on which all of it was tried in 2026. SQLite's: pragma (journal_mode,
 // synchronous), howtocorrupt, lockingv3.
 package sqlstore

@@ -74,37 +74,50 @@ func kinds() []kind {
 		{sqlstore.Postgres, func(t testing.TB) sqlstore.Config {
 			return sqlstore.Config{Dialect: sqlstore.Postgres, DSN: database(t)}
 		}},
-		{sqlstore.MariaDB, func(t testing.TB) sqlstore.Config {
-			return sqlstore.Config{Dialect: sqlstore.MariaDB, DSN: mariaDatabase(t)}
-		}},
-		{sqlstore.MySQL, mysqlDatabase},
+		{sqlstore.MariaDB, maria().fresh},
+		{sqlstore.MySQL, mysqlOwn().fresh},
 	}
 }
 
-// mariaDatabase makes a database of the test's own on the shared server.
-func mariaDatabase(t testing.TB) string {
-	t.Helper()
-	return testserver.SharedMariaDB(t).CreateDatabase(t, fmt.Sprintf("db_%x", nameCounter.Add(1)))
+// myKind is MySQL or MariaDB, which are one dialect, with all that a test of both needs.
+type myKind struct {
+	dialect string
+	server  func(t testing.TB, settings ...string) *testserver.MySQLServer
+	shared  func(t testing.TB) *testserver.MySQLServer
+	pair    func(t testing.TB, semiSync bool, settings ...string) *testserver.MySQLPair
+	// semiSync is what the source's variables begin with, and semiSyncWith what a server needs to have them.
+	semiSync     string
+	semiSyncWith []string
 }
 
-// mysqlVariable names a MySQL server for the tests, since no package of Debian brings one:
-// mysql://user:password@host:port/database, where tables may be made and dropped.
-const mysqlVariable = "HOTCOLD_TEST_MYSQL"
+func maria() myKind {
+	return myKind{sqlstore.MariaDB, testserver.MariaDB, testserver.SharedMariaDB, testserver.NewMariaDBPair, "rpl_semi_sync_master", nil}
+}
 
-// mysqlDatabase is a set of tables of the test's own in that database.
-func mysqlDatabase(t testing.TB) sqlstore.Config {
-	t.Helper()
-	dsn := os.Getenv(mysqlVariable)
-	if dsn == "" {
-		t.Skip("no MySQL server is named by " + mysqlVariable)
+func mysqlOwn() myKind {
+	return myKind{sqlstore.MySQL, testserver.MySQL, testserver.SharedMySQL, testserver.NewMySQLPair, "rpl_semi_sync_source",
+		[]string{"plugin_load_add=semisync_source.so"}}
+}
+
+// onEachMySQL runs a test on MySQL and on MariaDB, at once: most of it is waiting.
+func onEachMySQL(t *testing.T, f func(t *testing.T, my myKind)) {
+	for _, my := range []myKind{maria(), mysqlOwn()} {
+		t.Run(my.dialect, func(t *testing.T) {
+			t.Parallel()
+			f(t, my)
+		})
 	}
-	c := sqlstore.Config{Dialect: sqlstore.MySQL, DSN: dsn, TablePrefix: fmt.Sprintf("t%x_%x_", os.Getpid(), nameCounter.Add(1))}
-	t.Cleanup(func() {
-		for _, table := range []string{"lease", "instance", "event", "request", "meta"} {
-			mysqlDo(t, dsn, "DROP TABLE IF EXISTS "+c.TablePrefix+table)
-		}
-	})
-	return c
+}
+
+// database makes a database of the test's own on the shared server.
+func (k myKind) database(t testing.TB) string {
+	t.Helper()
+	return k.shared(t).CreateDatabase(t, fmt.Sprintf("db_%x", nameCounter.Add(1)))
+}
+
+func (k myKind) fresh(t testing.TB) sqlstore.Config {
+	t.Helper()
+	return sqlstore.Config{Dialect: k.dialect, DSN: k.database(t)}
 }
 
 // mysqlConn connects as another program does.
@@ -149,9 +162,9 @@ func mysqlDo(t testing.TB, dsn string, statements ...string) {
 	}
 }
 
-func openMariaDB(t testing.TB, dsn string) *sqlstore.DB {
+func openMySQL(t testing.TB, dsn string) *sqlstore.DB {
 	t.Helper()
-	return open(t, sqlstore.Config{Dialect: sqlstore.MariaDB, DSN: dsn})
+	return open(t, sqlstore.Config{Dialect: sqlstore.MySQL, DSN: dsn}) // the two names are one dialect
 }
 
 var nameCounter atomic.Int64 // names of databases on the shared server

@@ -28,10 +28,10 @@ const (
 // MariaDB what stands after /*M!, MySQL 8.0.17 and newer what stands after /*!80017.
 //
 // The incarnation is, in MySQL, the server's UUID. MariaDB has none, so there it is
-// the server's name, port and server_id, and how far this server had come when it
+// the server's name, port and server_id. In both follows how far this server had come when it
 // last followed another one: that is another position after each promotion, also
-// of one that was primary before. In both the time at which the table was made
-// follows, which tells a dump that was restored; MariaDB takes that time from
+// of one that was primary before; MySQL's is computed by mysqlFollowed. Then
+// the time at which the table was made, which tells a dump that was restored; MariaDB takes that time from
 // the file, so it tells a restored copy of the files too. Any account may read
 // all of it.
 //
@@ -45,7 +45,7 @@ func mysqlWords() words {
 		identity: "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
 		now:      "(" + now + ")",
 		incarnation: "(CONVERT(CONCAT_WS('/', /*M! CONCAT(@@hostname, ':', @@port), @@server_id, @@global.gtid_slave_pos */" +
-			" /*!80017 @@server_uuid */, (SELECT UNIX_TIMESTAMP(CREATE_TIME) FROM information_schema.TABLES" +
+			" /*!80017 @@server_uuid, " + mysqlFollowed + " */, (SELECT UNIX_TIMESTAMP(CREATE_TIME) FROM information_schema.TABLES" +
 			" WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{p}lease')) USING utf8mb4) COLLATE utf8mb4_bin)",
 		micros:  func(column string) string { return micros("'1970-01-01'", column) },
 		age:     func(column string) string { return micros(column, now) },
@@ -60,6 +60,18 @@ func mysqlWords() words {
 		inside: true,
 	}
 }
+
+const (
+	// mysqlGroup is set in each of our sessions: 1 where the server is in a group, whose writes all bear the
+	// group's name, those of the primary too.
+	mysqlGroup = "@hotcold_group"
+	// mysqlFollowed is, in MySQL, a digest of the transactions that this server has from others. It stands still
+	// while a server leads, is another after each promotion, and never stands still on a server that follows
+	// one which is written to. NULL where there are none: a server that never followed, one without GTIDs,
+	// one of a group. GTID_SUBTRACT would leave tagged transactions of our own.
+	mysqlFollowed = "IF(" + mysqlGroup + ", NULL, LEFT(SHA2(NULLIF(REGEXP_REPLACE(@@global.gtid_executed," +
+		" CONCAT(@@server_uuid, '[^,]*|,|[[:space:]]'), ''), ''), 256), 16))"
+)
 
 const mysqlUsage = `-- For MySQL and MariaDB alike. Run it once, with the account under which the agents log in:
 --     mysql --init-command="SET @agent = '''USER''@''%'''" DATABASE < FILE

@@ -18,74 +18,77 @@ import (
 	"time"
 
 	"github.com/hotcold/hotcold/internal/config"
-	"github.com/hotcold/hotcold/internal/testserver"
 	"github.com/hotcold/hotcold/lease/sqlstore"
 )
 
 // What internal/config makes of an address is what this package reads, whatever
 // characters are in a password.
 func TestAddressesFromTheConfigurationReachTheServer(t *testing.T) {
-	server := testserver.SharedMariaDB(t)
-	const password = `a"b'c\d =%&?@/:#+ü,()`
-	server.Exec(t, "CREATE USER `o'brien @x`@'%' IDENTIFIED BY 'a\"b''c\\\\d =%&?@/:#+ü,()'", "GRANT ALL ON *.* TO `o'brien @x`@'%'")
-	t.Cleanup(func() { server.Exec(t, "DROP USER `o'brien @x`@'%'") })
-	dir := t.TempDir()
-	for _, address := range []string{
-		"mariadb://" + url.UserPassword("o'brien @x", "wrong").String() + "@" + server.Addr() + "/hotcold?tls=false",
-		"mysql://127.0.0.1:1," + server.Addr() + "/hotcold",
-		"jdbc:mariadb:sequential://127.0.0.1:1," + server.Addr() + "/hotcold?connectTimeout=3000",
-		"jdbc:mysql:replication://address=(host=127.0.0.1)(port=" + server.Addr()[len("127.0.0.1:"):] + ")/hotcold?sslMode=DISABLED",
-	} {
-		file := filepath.Join(dir, "hotcold.conf")
-		must(t, os.WriteFile(file, []byte(`hotcold { name = pair, node.command = [/bin/true], database { url = "`+address+
-			`", user = "o'brien @x", password = "`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(password)+"\" } }\n"), 0o600))
-		c, err := config.Load(file, config.Env{Hostname: "machine-a", WorkDir: dir, Euid: 1000})
-		must(t, err)
-		db := open(t, sqlstore.Config{Dialect: string(c.Database.Dialect), DSN: c.Database.DSN.Reveal(), TablePrefix: "address_"})
-		if _, err := db.Read(t.Context(), "node"); err != nil {
-			t.Errorf("%s: %v", address, err)
+	onEachMySQL(t, func(t *testing.T, my myKind) {
+		server := my.shared(t)
+		const password = `a"b'c\d =%&?@/:#+ü,()`
+		server.Exec(t, "CREATE USER `o'brien @x`@'%' IDENTIFIED BY 'a\"b''c\\\\d =%&?@/:#+ü,()'", "GRANT ALL ON *.* TO `o'brien @x`@'%'")
+		t.Cleanup(func() { server.Exec(t, "DROP USER `o'brien @x`@'%'") })
+		dir := t.TempDir()
+		for _, address := range []string{
+			"mariadb://" + url.UserPassword("o'brien @x", "wrong").String() + "@" + server.Addr() + "/hotcold?tls=false",
+			"mysql://127.0.0.1:1," + server.Addr() + "/hotcold",
+			"jdbc:mariadb:sequential://127.0.0.1:1," + server.Addr() + "/hotcold?connectTimeout=3000",
+			"jdbc:mysql:replication://address=(host=127.0.0.1)(port=" + server.Addr()[len("127.0.0.1:"):] + ")/hotcold?sslMode=DISABLED",
+		} {
+			file := filepath.Join(dir, "hotcold.conf")
+			must(t, os.WriteFile(file, []byte(`hotcold { name = pair, node.command = [/bin/true], database { url = "`+address+
+				`", user = "o'brien @x", password = "`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(password)+"\" } }\n"), 0o600))
+			c, err := config.Load(file, config.Env{Hostname: "machine-a", WorkDir: dir, Euid: 1000})
+			must(t, err)
+			db := open(t, sqlstore.Config{Dialect: string(c.Database.Dialect), DSN: c.Database.DSN.Reveal(), TablePrefix: "address_"})
+			if _, err := db.Read(t.Context(), "node"); err != nil {
+				t.Errorf("%s: %v", address, err)
+			}
 		}
-	}
+	})
 }
 
 // The goal: each word for TLS does what it says. The method: a server with a
 // certificate for 127.0.0.1 by a signer of its own, an account that may log in only
 // over TLS, and one that has to show a certificate besides.
-func TestTLSOfMariaDBIsVerifiedAsAskedFor(t *testing.T) {
-	dir := t.TempDir()
-	ours, other := newSigner(t, dir, "ours"), newSigner(t, dir, "other")
-	cert, key := ours.sign(t, dir, "server")
-	agentCert, agentKey := ours.sign(t, dir, "agent")
-	server := testserver.MariaDB(t, "ssl_ca="+ours.file, "ssl_cert="+cert, "ssl_key="+key)
-	server.Exec(t, "CREATE USER secure@'%' IDENTIFIED BY 'x' REQUIRE SSL", "GRANT ALL ON hotcold.* TO secure@'%'",
-		"CREATE USER shown@'%' IDENTIFIED BY 'x' REQUIRE X509", "GRANT ALL ON hotcold.* TO shown@'%'")
-	for _, c := range []struct {
-		user, query string
-		works       bool
-	}{
-		{"secure", "", true},
-		{"secure", "tls=preferred", true},
-		{"secure", "tls=false", false},
-		{"secure", "tls=skip-verify", true},
-		{"secure", "tls=true&tlsCA=" + ours.file, true},
-		{"secure", "tls=true&tlsCA=" + other.file, false},
-		{"secure", "tls=true", false}, // the machine's signers do not know it
-		{"secure", "tls=true&tlsServerName=db.example.com&tlsCA=" + ours.file, false},
-		{"secure", "tls=verify-ca&tlsServerName=db.example.com&tlsCA=" + ours.file, true},
-		{"secure", "tls=verify-ca&tlsCA=" + other.file, false},
-		{"secure", "tls=verify-ca", false},
-		{"shown", "tls=true&tlsCA=" + ours.file, false},
-		{"shown", "tls=true&tlsCA=" + ours.file + "&tlsCert=" + agentCert + "&tlsKey=" + agentKey, true},
-	} {
-		db := openMariaDB(t, "mariadb://"+c.user+":x@"+server.Addr()+"/hotcold?"+c.query)
-		_, err := db.Read(t.Context(), "node")
-		if (err == nil) != c.works {
-			t.Errorf("%s with %q: %v, want that it works: %v", c.user, c.query, err, c.works)
+func TestTLSOfMySQLIsVerifiedAsAskedFor(t *testing.T) {
+	onEachMySQL(t, func(t *testing.T, my myKind) {
+		dir := t.TempDir()
+		ours, other := newSigner(t, dir, "ours"), newSigner(t, dir, "other")
+		cert, key := ours.sign(t, dir, "server")
+		agentCert, agentKey := ours.sign(t, dir, "agent")
+		server := my.server(t, "ssl_ca="+ours.file, "ssl_cert="+cert, "ssl_key="+key)
+		server.Exec(t, "CREATE USER secure@'%' IDENTIFIED BY 'x' REQUIRE SSL", "GRANT ALL ON hotcold.* TO secure@'%'",
+			"CREATE USER shown@'%' IDENTIFIED BY 'x' REQUIRE X509", "GRANT ALL ON hotcold.* TO shown@'%'")
+		for _, c := range []struct {
+			user, query string
+			works       bool
+		}{
+			{"secure", "", true},
+			{"secure", "tls=preferred", true},
+			{"secure", "tls=false", false},
+			{"secure", "tls=skip-verify", true},
+			{"secure", "tls=true&tlsCA=" + ours.file, true},
+			{"secure", "tls=true&tlsCA=" + other.file, false},
+			{"secure", "tls=true", false}, // the machine's signers do not know it
+			{"secure", "tls=true&tlsServerName=db.example.com&tlsCA=" + ours.file, false},
+			{"secure", "tls=verify-ca&tlsServerName=db.example.com&tlsCA=" + ours.file, true},
+			{"secure", "tls=verify-ca&tlsCA=" + other.file, false},
+			{"secure", "tls=verify-ca", false},
+			{"shown", "tls=true&tlsCA=" + ours.file, false},
+			{"shown", "tls=true&tlsCA=" + ours.file + "&tlsCert=" + agentCert + "&tlsKey=" + agentKey, true},
+		} {
+			db := openMySQL(t, "mariadb://"+c.user+":x@"+server.Addr()+"/hotcold?"+c.query)
+			_, err := db.Read(t.Context(), "node")
+			if (err == nil) != c.works {
+				t.Errorf("%s with %q: %v, want that it works: %v", c.user, c.query, err, c.works)
+			}
+			if err != nil && !errors.Is(err, sqlstore.ErrUnreachable) && !errors.Is(err, sqlstore.ErrLogin) {
+				t.Errorf("%s with %q: %v has no kind", c.user, c.query, err)
+			}
 		}
-		if err != nil && !errors.Is(err, sqlstore.ErrUnreachable) && !errors.Is(err, sqlstore.ErrLogin) {
-			t.Errorf("%s with %q: %v has no kind", c.user, c.query, err)
-		}
-	}
+	})
 }
 
 // signer is an authority of the test's own.

@@ -89,7 +89,7 @@ func mysqlLeg(address string, err error) string {
 	return l.String()
 }
 
-// connect sets a new session up in four round trips, and refuses servers that take no writes.
+// connect sets a new session up in four round trips, in MySQL five, and refuses servers that take no writes.
 func (c *mysqlConnector) connect(ctx context.Context, t mysqlTarget) (driver.Conn, error) {
 	// The limit is on the whole of it: a frozen server takes connections and is silent.
 	ctx, cancel := context.WithTimeout(ctx, t.driver.Timeout)
@@ -129,6 +129,11 @@ func (c *mysqlConnector) setUp(ctx context.Context, raw driver.Conn, address str
 	if err != nil {
 		return fmt.Errorf("set the session up: %w", err)
 	}
+	if _, told := state[slavesRunning]; !told { // MySQL
+		if state[slavesRunning], err = mysqlFollows(ctx, conn); err != nil {
+			return fmt.Errorf("set the session up: %w", err)
+		}
+	}
 	if err := refuse(set, state); err != nil {
 		return err
 	}
@@ -151,11 +156,37 @@ func sessionSettings(attempt time.Duration, set map[string]string) []string {
 	wait := max(1, int((attempt+time.Second-1)/time.Second))
 	all := fmt.Sprintf("SET NAMES utf8mb4, SESSION autocommit = 1, SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"+
 		" SESSION time_zone = '+00:00', SESSION sql_safe_updates = 0, SESSION innodb_lock_wait_timeout = %d, SESSION lock_wait_timeout = %d,"+
-		" SESSION wait_timeout = %d", wait, wait, int(mysqlWait.Seconds()))
+		" SESSION wait_timeout = %d, "+mysqlGroup+" = %t", wait, wait, int(mysqlWait.Seconds()), set["group_replication_group_name"] != "")
 	if _, limited := set["max_statement_time"]; limited { // MariaDB; MySQL's limit is for reading only
 		all += ", SESSION max_statement_time = 0"
 	}
 	return []string{"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", all}
+}
+
+// slavesRunning is the status variable with which MariaDB counts the servers that it follows. MySQL had one of
+// the name and lost it.
+const slavesRunning = "Slaves_running"
+
+// mysqlFollows counts the servers that a MySQL follows. It is empty where the account may not see them
+// (REPLICATION CLIENT): nobody is locked out for that. Such a server is found in another way: its
+// incarnation never stands still (mysqlFollowed), so nobody takes a lease there.
+func mysqlFollows(ctx context.Context, conn driver.QueryerContext) (string, error) {
+	n := 0
+	err := eachRow(ctx, conn, mysqlReplicaStatus, func(names []string, row []driver.Value) {
+		for i, name := range names {
+			if (name == "Replica_IO_Running" || name == "Replica_SQL_Running") && asText(row[i]) != "No" {
+				n++
+				return
+			}
+		}
+	})
+	switch {
+	case mysqlRights(err), mysqlNumber(err) == syntaxError: // before 8.0.22 it had another name, and the answer too
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return fmt.Sprint(n), nil
 }
 
 // refuse tells a server that cannot keep the lease, from its variables and its state.
@@ -169,7 +200,7 @@ func refuse(set, state map[string]string) error {
 		return of(ErrReadOnly, errReadOnlyServer)
 	case set["tx_read_only"] == "ON" || set["transaction_read_only"] == "ON":
 		return of(ErrReadOnly, errReadOnlyStart)
-	case state["Slaves_running"] != "" && state["Slaves_running"] != "0":
+	case state[slavesRunning] != "" && state[slavesRunning] != "0":
 		return of(ErrReadOnly, errFollower)
 	}
 	return nil
@@ -208,21 +239,27 @@ func (c *mysqlConnector) warn(address string, set, state map[string]string) {
 
 // pairs reads an answer of names and values.
 func pairs(ctx context.Context, conn driver.QueryerContext, query string) (map[string]string, error) {
+	all := map[string]string{}
+	return all, eachRow(ctx, conn, query, func(_ []string, row []driver.Value) { all[asText(row[0])] = asText(row[1]) })
+}
+
+// eachRow passes every row of an answer, with the names of its columns.
+func eachRow(ctx context.Context, conn driver.QueryerContext, query string, f func(names []string, row []driver.Value)) error {
 	rows, err := conn.QueryContext(ctx, query, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	all := map[string]string{}
-	row := make([]driver.Value, 2)
+	names := rows.Columns()
+	row := make([]driver.Value, len(names))
 	for {
 		err := rows.Next(row)
 		if err == io.EOF {
-			return all, rows.Close()
+			return rows.Close()
 		}
 		if err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return errors.Join(err, rows.Close())
 		}
-		all[asText(row[0])] = asText(row[1])
+		f(names, row)
 	}
 }
 

@@ -105,18 +105,20 @@ func (l *ledger) next(t *testing.T) string {
 // pair, others that write as fast as they can, and promotions: of a replica that
 // has all that was acknowledged, and of one that heard nothing for a while, while
 // the lease changed hands.
-func TestAFailoverOfMariaDBMakesNoTwoHolders(t *testing.T) {
-	for name, lossless := range map[string]bool{"lossless": true, "lossy": false} {
-		t.Run(name, func(t *testing.T) { failover(t, lossless) })
-	}
+func TestAFailoverOfMySQLMakesNoTwoHolders(t *testing.T) {
+	onEachMySQL(t, func(t *testing.T, my myKind) {
+		for name, lossless := range map[string]bool{"lossless": true, "lossy": false} {
+			t.Run(name, func(t *testing.T) { failover(t, my, lossless) })
+		}
+	})
 }
 
-func failover(t *testing.T, lossless bool) {
+func failover(t *testing.T, my myKind, lossless bool) {
 	timing, err := lease.Settings{Update: 500 * time.Millisecond, Wait: 6 * time.Second, Fence: time.Second, Attempt: time.Second}.Timing()
 	must(t, err)
-	pair := testserver.NewMariaDBPair(t, lossless)
+	pair := my.pair(t, lossless)
 	relay := testserver.Proxy(t, pair.Primary.Addr())
-	c := sqlstore.Config{Dialect: sqlstore.MariaDB, DSN: testserver.Via(t, pair.Primary.DSN(), relay.Addr()), Attempt: timing.Attempt}
+	c := sqlstore.Config{Dialect: my.dialect, DSN: testserver.Via(t, pair.Primary.DSN(), relay.Addr()), Attempt: timing.Attempt}
 	seen := claimed(t, open(t, c), "load")
 	l := &ledger{epochs: map[uint64]string{}, alive: map[string]time.Duration{}, turns: make(chan string, 16)}
 

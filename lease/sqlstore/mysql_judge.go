@@ -12,6 +12,7 @@ const (
 	duplicateKey = 1062 // ER_DUP_ENTRY
 	noSuchTable  = 1146 // ER_NO_SUCH_TABLE
 	noSuchThread = 1094 // ER_NO_SUCH_THREAD
+	syntaxError  = 1064 // ER_PARSE_ERROR
 )
 
 // mysqlKind is the kind of a server's error, nil where it has none.
@@ -37,7 +38,10 @@ func mysqlKinds() map[uint16]error {
 			3118, 4151, // the account is locked
 			3159, // TLS is demanded
 		},
-		ErrRights:   {1095, 1142, 1143, 1227, 1370},
+		ErrRights: {
+			1095, 1142, 1143, 1227, 1370,
+			1401, // XA RECOVER, in MySQL, without XA_RECOVER_ADMIN
+		},
 		ErrReadOnly: {1290, 1836, 1792},
 		ErrDiskFull: {1021, 1114},
 		ErrBusy: {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	mysqlReplicationVariables = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'sync_binlog', 'innodb_flush_log_at_trx_commit'," +
+	mysqlReplicationVariables = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'sync_binlog', 'gtid_mode', 'innodb_flush_log_at_trx_commit'," +
 		" 'group_replication_group_name', 'group_replication_consistency'," +
 		" 'rpl_semi_sync_master_enabled', 'rpl_semi_sync_master_timeout', 'rpl_semi_sync_master_wait_point', 'rpl_semi_sync_master_wait_no_slave'," +
 		" 'rpl_semi_sync_source_enabled', 'rpl_semi_sync_source_timeout', 'rpl_semi_sync_source_wait_point', 'rpl_semi_sync_source_wait_no_replica'," +
@@ -22,6 +22,8 @@ const (
 	mysqlReplicas = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'"
 	// mysqlMembers are those of a group; the view belongs to MySQL alone.
 	mysqlMembers = "SELECT COUNT(*), COALESCE(SUM(MEMBER_STATE = 'ONLINE'), 0) FROM performance_schema.replication_group_members"
+	// mysqlReplicaStatus has a row for each server that a MySQL follows; those of a group are not among them.
+	mysqlReplicaStatus = "SHOW REPLICA STATUS"
 	// mysqlProcess asks for what only the right PROCESS shows. Without it the list of
 	// sessions is short and no error says so.
 	mysqlProcess = "SELECT COUNT(*) FROM information_schema.INNODB_TRX"
@@ -36,6 +38,7 @@ type mysqlCopies struct {
 	set, state      map[string]string
 	role            string // who asks
 	hidden          bool   // the sessions of others are not shown to it
+	blind           bool   // nor whether a MySQL follows another server
 	replicas        int    // that read the binary log now
 	members, online int    // of a group
 }
@@ -51,6 +54,14 @@ func (*mysqlDB) replication(ctx context.Context, s session) (Replication, error)
 	}
 	if err = s.QueryRowContext(ctx, "SELECT CURRENT_USER()").Scan(&c.role); err != nil {
 		return Replication{}, err
+	}
+	if c.set["gtid_mode"] != "" { // MySQL
+		if err = mysqlTried(ctx, s, mysqlReplicaStatus); mysqlRights(err) || mysqlNumber(err) == syntaxError {
+			c.blind, err = mysqlRights(err), nil
+		}
+		if err != nil {
+			return Replication{}, err
+		}
 	}
 	if c.set["group_replication_group_name"] != "" {
 		err = s.QueryRowContext(ctx, mysqlMembers).Scan(&c.members, &c.online)
@@ -94,8 +105,24 @@ func mysqlPairs(ctx context.Context, s session, query string) (map[string]string
 	return all, errors.Join(rows.Err(), rows.Close())
 }
 
-// judge says what the facts mean. Where they leave a doubt it says the worse.
+// judge says what the facts mean. That a server may follow another one unseen is no worse: there no incarnation
+// stands still, so the lease is not taken.
 func (c mysqlCopies) judge() Replication {
+	r := c.copies()
+	if !c.blind {
+		return r
+	}
+	r.Text += fmt.Sprintf("; the account %s may not see whether it follows another server", c.role)
+	const right = "REPLICATION CLIENT ON *.* TO "
+	if r.Raise == "" {
+		r.Raise = "GRANT " + right + mysqlAccountOf(c.role)
+	}
+	r.Raise = strings.Replace(r.Raise, "GRANT PROCESS ON *.* TO ", "GRANT PROCESS, "+right, 1)
+	return r
+}
+
+// copies says what the facts mean. Where they leave a doubt it says the worse.
+func (c mysqlCopies) copies() Replication {
 	r := Replication{Copies: CopiesUnknown}
 	binlog := c.set["log_bin"] != "OFF" && c.set["log_bin"] != "0"
 	switch {

@@ -91,8 +91,11 @@ func mysqlGlobal(ctx context.Context, s session) (all []string, err error) {
 			return nil, errors.Join(err, rows.Close())
 		}
 		rights, _, global := strings.Cut(strings.TrimPrefix(line, "GRANT "), " ON *.* TO ")
-		if global {
-			all = append(all, strings.Split(rights, ", ")...)
+		if !global {
+			continue
+		}
+		for right := range strings.SplitSeq(rights, ",") { // MySQL writes its dynamic ones without blanks between
+			all = append(all, strings.TrimSpace(right))
 		}
 	}
 	return all, errors.Join(rows.Err(), rows.Close())

@@ -12,37 +12,25 @@ import (
 
 // The database changes by the promotion of a real replica, to which the address
 // then leads, as a name does that is moved.
-func TestMariaDBKeepsThePromisesOfALease(t *testing.T) {
-	pair := testserver.NewMariaDBPair(t, true)
-	relayed := testserver.Proxy(t, pair.Primary.Addr())
-	through := testserver.Via(t, pair.Primary.DSN(), relayed.Addr())
-	fixtures := 0
-	leasetest.Run(t, func(t *testing.T) leasetest.Fixture {
-		fixtures++
-		c := sqlstore.Config{Dialect: sqlstore.MariaDB, DSN: through, TablePrefix: fmt.Sprintf("fixture%d_", fixtures)}
-		return leasetest.Fixture{
-			A: open(t, c), B: open(t, c),
-			Hang: relayed.Hang, Restore: func() { relayed.Restore(t) },
-			ChangeIncarnation: func() {
-				pair.Promote(t)
-				relayed.Redirect(pair.Primary.Addr())
-				pair.Rejoin(t)
-			},
-			WatchWithin: 2 * time.Second,
-		}
-	})
-}
-
 func TestMySQLKeepsThePromisesOfALease(t *testing.T) {
-	first := mysqlDatabase(t)
-	relayed := testserver.Proxy(t, testserver.Addr(t, first.DSN))
-	leasetest.Run(t, func(t *testing.T) leasetest.Fixture {
-		c := mysqlDatabase(t)
-		c.DSN = testserver.Via(t, c.DSN, relayed.Addr())
-		return leasetest.Fixture{
-			A: open(t, c), B: open(t, c),
-			Hang: relayed.Hang, Restore: func() { relayed.Restore(t) },
-			WatchWithin: 2 * time.Second,
-		}
+	onEachMySQL(t, func(t *testing.T, my myKind) {
+		pair := my.pair(t, true)
+		relayed := testserver.Proxy(t, pair.Primary.Addr())
+		through := testserver.Via(t, pair.Primary.DSN(), relayed.Addr())
+		fixtures := 0
+		leasetest.Run(t, func(t *testing.T) leasetest.Fixture {
+			fixtures++
+			c := sqlstore.Config{Dialect: my.dialect, DSN: through, TablePrefix: fmt.Sprintf("fixture%d_", fixtures)}
+			return leasetest.Fixture{
+				A: open(t, c), B: open(t, c),
+				Hang: relayed.Hang, Restore: func() { relayed.Restore(t) },
+				ChangeIncarnation: func() {
+					pair.Promote(t)
+					relayed.Redirect(pair.Primary.Addr())
+					pair.Rejoin(t)
+				},
+				WatchWithin: 2 * time.Second,
+			}
+		})
 	})
 }

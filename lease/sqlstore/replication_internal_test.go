@@ -104,6 +104,8 @@ func TestWhatMySQLSaysOfItsReplicationIsNeverTakenForBetterThanItIs(t *testing.T
 		"no binary log":                {mysqlCopies{set: durable("log_bin", "OFF")}, CopiesNone, ""},
 		"nobody reads the log":         {mysqlCopies{set: durable()}, CopiesUnknown, "replication = none"},
 		"hidden":                       {mysqlCopies{set: durable(), hidden: true, role: "agents@%"}, CopiesUnknown, "GRANT PROCESS ON *.* TO `agents`@`%`"},
+		"blind":                        {mysqlCopies{set: semi(), state: acknowledged, blind: true, role: "a@h"}, CopiesSynchronous, "REPLICATION CLIENT ON *.* TO `a`@`h`"},
+		"hidden and blind":             {mysqlCopies{set: durable(), hidden: true, blind: true, role: "a@h"}, CopiesUnknown, "GRANT PROCESS, REPLICATION CLIENT ON *.* TO `a`@`h`"},
 		"replicas":                     {mysqlCopies{set: durable(), replicas: 2}, CopiesAsynchronous, "semi-synchronously"},
 		"the last second":              {mysqlCopies{set: durable("log_bin", "OFF", "innodb_flush_log_at_trx_commit", "2")}, CopiesAsynchronous, "innodb_flush_log_at_trx_commit"},
 		"nothing is known":             {mysqlCopies{}, CopiesAsynchronous, "innodb_flush_log_at_trx_commit"},

@@ -25,13 +25,18 @@ type server interface {
 }
 
 // onEachServer runs a test on a server of each kind, with what makes its address a
-// configuration.
+// configuration; on all at once, since most of it is waiting.
 func onEachServer(t *testing.T, f func(t *testing.T, server server, at func(dsn string) sqlstore.Config)) {
-	at := func(dialect string) func(string) sqlstore.Config {
-		return func(dsn string) sqlstore.Config { return sqlstore.Config{Dialect: dialect, DSN: dsn} }
+	for dialect, start := range map[string]func(t testing.TB) server{
+		sqlstore.Postgres: func(t testing.TB) server { return testserver.Postgres(t) },
+		sqlstore.MariaDB:  func(t testing.TB) server { return testserver.MariaDB(t) },
+		sqlstore.MySQL:    func(t testing.TB) server { return testserver.MySQL(t) },
+	} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			f(t, start(t), func(dsn string) sqlstore.Config { return sqlstore.Config{Dialect: dialect, DSN: dsn} })
+		})
 	}
-	t.Run(sqlstore.Postgres, func(t *testing.T) { f(t, testserver.Postgres(t), at(sqlstore.Postgres)) })
-	t.Run(sqlstore.MariaDB, func(t *testing.T) { f(t, testserver.MariaDB(t), at(sqlstore.MariaDB)) })
 }
 
 // silent makes sure that an error shows nothing of the address's secrets.

@@ -131,6 +131,46 @@ func TestBothEndsOfACutConnectionLearnItThoughTheyAreIdle(t *testing.T) {
 	}
 }
 
+// Many ends are told by few sockets, each of which speaks for one end after the other.
+func TestAllOfManyIdleConnectionsLearnThatTheyAreCut(t *testing.T) {
+	for name, v6 := range map[string]bool{"IPv4": false, "IPv6": true} {
+		t.Run(name, func(t *testing.T) {
+			const each = 200
+			y := newYard(t)
+			first, to, at := rule4(), to4(0, 1), netip.AddrPortFrom(machine4[0], 20002)
+			if v6 {
+				first, to.Address, at = rule6(), machine6[0], netip.AddrPortFrom(machine6[0], 20002)
+			}
+			second := first
+			second.Name, second.Frontend = "rpc", netip.AddrPortFrom(first.Frontend.Addr(), 10003)
+			y.machines[0].hoard(at)
+			p := y.path(true)
+			p.apply(setup(first, second))
+			p.steer(to, balancer.Old{})
+			clients := append(y.client.connect(first.Frontend, each), y.client.connect(second.Frontend, each)...)
+			p.until("all stand", func(f balancer.Flows) bool { return f.Rules[0].Open == each && f.Rules[1].Open == each })
+			to.Epoch = 2
+			p.steer(to, balancer.Old{})
+			deadline := time.Now().Add(limit)
+			for _, c := range clients {
+				_ = c.SetReadDeadline(deadline)
+				if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+					t.Fatalf("an idle client was told %v, want a reset", err)
+				}
+			}
+			looks := time.NewTicker(5 * time.Millisecond)
+			defer looks.Stop()
+			for y.machines[0].established() > 0 {
+				if time.Now().After(deadline) {
+					t.Fatal("the machine was not told of all")
+				}
+				<-looks.C
+			}
+			p.wantCuts(2 * each)
+		})
+	}
+}
+
 func TestACutConnectionCarriesNothingMore(t *testing.T) {
 	y := newYard(t)
 	y.pair()

@@ -127,10 +127,11 @@ func (s *sweeper) sweep(ctx context.Context) (next time.Duration, err error) {
 	}
 	d := s.judge(before, v, flows, now.Boot)
 	err = errors.Join(forget(d.forget), condemn(s.p.marks, d.idle))
-	s.report(v, d.cut, now.Boot, now.Wall)
+	// The ends first, then the words about them: each is a line in a log.
 	s.provoke(ctx, slices.Concat(d.cut, d.idle, d.again))
+	s.report(v, d.cut, now.Boot, now.Wall)
 	s.p.flows.Store(s.counted(v, d, counters))
-	s.askInherited(v, flows)
+	s.askInherited(ctx, v, flows)
 	freed, bad := s.p.free(ctx, d.empty)
 	for _, id := range freed { // the next rule of this number begins at nothing
 		delete(s.cut, id)
@@ -166,20 +167,14 @@ func (s *sweeper) report(v *view, cut []flow, now time.Duration, wall time.Time)
 // provoke lets both ends of connections learn that they are over, the clients first. It is a courtesy: whoever is not
 // reached learns it when he sends.
 func (s *sweeper) provoke(ctx context.Context, flows []flow) {
-	var fault error
-	probe := s.p.marks.probe()
-	for _, end := range []func(f flow) error{
-		func(f flow) error { return provoke(f.front, f.client, probe) },
-		func(f flow) error { return provoke(f.seen, f.machine, probe) },
-	} {
-		for _, f := range flows {
-			if ctx.Err() != nil {
-				return
-			}
-			if err := end(f); err != nil {
-				fault = err
-			}
-		}
+	clients, machines := make([]end, len(flows)), make([]end, len(flows))
+	for i, f := range flows {
+		clients[i], machines[i] = end{f.front, f.client}, end{f.seen, f.machine}
+	}
+	byOrigin(clients)
+	fault := provoke(ctx, append(clients, machines...), s.p.marks.probe())
+	if ctx.Err() != nil {
+		return
 	}
 	if fault != nil && !s.warned {
 		s.warned = true
@@ -200,20 +195,22 @@ func (s *sweeper) provoke(ctx context.Context, flows []flow) {
 // askInherited has the machines of connections that were there before us speak to their clients, once. While nobody
 // translated for them, a client may have been reset, or have left, of which neither its machine nor the kernel knows: it
 // answers with a reset, and the connection is over for all. A client that is there takes no notice.
-func (s *sweeper) askInherited(v *view, flows []flow) {
+func (s *sweeper) askInherited(ctx context.Context, v *view, flows []flow) {
 	if s.asked || v.table == nil {
 		return
 	}
 	s.asked = true
+	var machines []end
 	for _, f := range flows {
 		r := v.rules[ruleOf(f.mark)]
 		if r == nil || !f.cameTo(r.Rule) || !f.open() {
 			continue
 		}
 		if _, alive := r.live[f.mark]; alive {
-			_ = provoke(f.seen, f.machine, s.p.marks.probe()) // who is not reached is found out when he sends
+			machines = append(machines, end{f.seen, f.machine})
 		}
 	}
+	_ = provoke(ctx, machines, s.p.marks.probe()) // who is not reached is found out when he sends
 }
 
 // expire cuts what has had its time to drain.

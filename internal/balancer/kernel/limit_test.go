@@ -31,15 +31,15 @@ func TestTheListsSayWhoMayConnect(t *testing.T) {
 		in          bool
 	}{
 		{"no list", nil, nil, true},
-		{"allowed", prefixes("10.1.0.0/24"), nil, true},
-		{"one of many allowed", prefixes("10.1.0.2/32", "10.0.0.0/8", "10.1.0.0/16", "192.168.0.0/16", "255.255.255.255/32"), nil, true},
+		{"allowed", prefixes("10.77.1.0/24"), nil, true},
+		{"one of many allowed", prefixes("10.77.1.2/32", "10.0.0.0/8", "10.77.0.0/16", "192.168.0.0/16", "255.255.255.255/32"), nil, true},
 		{"all allowed", prefixes("0.0.0.0/0"), nil, true},
-		{"not allowed", prefixes("10.1.0.3/32"), nil, false},
+		{"not allowed", prefixes("10.77.1.3/32"), nil, false},
 		{"only the other family is allowed", prefixes("::/0"), nil, false},
-		{"written as IPv6", prefixes("::ffff:10.1.0.0/120"), nil, true},
-		{"denied", nil, prefixes("10.1.0.2/32"), false},
-		{"denied and allowed", prefixes("10.1.0.2/32"), prefixes("10.1.0.0/24"), false},
-		{"another one denied", nil, prefixes("10.1.0.3/32", "10.1.0.0/31"), true},
+		{"written as IPv6", prefixes("::ffff:10.77.1.0/120"), nil, true},
+		{"denied", nil, prefixes("10.77.1.2/32"), false},
+		{"denied and allowed", prefixes("10.77.1.2/32"), prefixes("10.77.1.0/24"), false},
+		{"another one denied", nil, prefixes("10.77.1.3/32", "10.77.1.0/31"), true},
 	} {
 		r := rule4()
 		r.Allow, r.Deny = test.allow, test.deny

@@ -103,7 +103,7 @@ func to4(i int, epoch uint64) balancer.Target {
 }
 
 // pair serves port 20002 on both machines.
-func (y *yard) pair() []*server {
+func (y *site) pair() []*server {
 	var servers []*server
 	for i, m := range y.machines {
 		name := []string{"alpha", "beta"}[i]

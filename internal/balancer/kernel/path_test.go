@@ -66,9 +66,10 @@ func TestAWildcardFrontendTakesTheBalancersOwnAddressesOnly(t *testing.T) {
 	p := y.path(false)
 	p.apply(setup(balancer.Rule{Name: "all", Frontend: netip.MustParseAddrPort("0.0.0.0:10002"), BackendPort: 20002}))
 	p.steer(to4(0, 1), balancer.Old{})
-	for _, own := range []string{"10.1.0.1:10002", "10.2.0.1:10002"} {
-		if _, who := y.client.reach(netip.MustParseAddrPort(own)); who != "alpha" {
-			t.Errorf("%q answered at %s, want alpha", who, own)
+	for i := range 2 {
+		own := netip.AddrPortFrom(y.Balancer.Address(i), port)
+		if _, who := y.client.reach(own); who != "alpha" {
+			t.Errorf("%q answered at %v, want alpha", who, own)
 		}
 	}
 	// What the balancer forwards as a router is not its clients'.
@@ -83,15 +84,14 @@ func TestAClientOnTheBalancersOwnMachineIsServed(t *testing.T) {
 	p := y.path(false)
 	p.apply(setup(rule4()))
 	p.steer(to4(0, 1), balancer.Old{})
-	own := here(t)
-	c, who := own.reach(front4)
+	c, who := y.own.reach(front4)
 	if who != "alpha" {
 		t.Fatalf("%q answered, want alpha", who)
 	}
 	c.echo(t)
 	p.steer(to4(1, 2), balancer.Old{})
 	c.wasReset(t)
-	if _, who := own.reach(front4); who != "beta" {
+	if _, who := y.own.reach(front4); who != "beta" {
 		t.Fatalf("%q answered, want beta", who)
 	}
 }
@@ -258,7 +258,7 @@ func TestASYNThatTheDeadMachineNeverAnsweredFindsTheNextOne(t *testing.T) {
 	p := y.path(false)
 	p.apply(setup(rule4()))
 	p.steer(to4(0, 1), balancer.Old{})
-	y.machines[0].do(func() { command(t, "ip", "link", "set", "eth0", "down") })
+	y.CutLink(t, y.A)
 	type answer struct {
 		c   *call
 		err error

@@ -114,7 +114,7 @@ func TestWhatTheKernelCannotDoIsSaidOfEveryRule(t *testing.T) {
 	for _, want := range []string{
 		"rule p2p: the kernel cannot read a PROXY header", "rule p2p: the kernel cannot send a PROXY header",
 		"rule p2p: the kernel counts silence", "rule local: the kernel does not send on what came to the loopback address 127.0.0.1",
-		"rule p2p-6: the kernel does not translate between IPv4 and IPv6 (frontend fd00:1::1, machine 10.2.0.2)",
+		"rule p2p-6: the kernel does not translate between IPv4 and IPv6 (frontend fd77:0:0:1::1, machine 10.77.2.2)",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)

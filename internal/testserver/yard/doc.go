@@ -12,9 +12,9 @@
 //
 // [Within] runs a test once more, as a child process that has a network namespace of its own from its first instruction
 // on. That namespace is the balancer's, so the code under test needs to know nothing of namespaces: its listeners, its
-// connections and its packet filter are there by themselves. [New] then makes the other three. A socket stays in the
-// namespace in which it was made, whichever thread uses it later, so a test makes sockets with [Place.Listen],
-// [Place.Dial] or [Place.Do] and uses them from any goroutine.
+// connections and its packet filter are there by themselves. [Main] does the same for all tests of a binary. [New] then
+// makes the other three. A socket stays in the namespace in which it was made, whichever thread uses it later, so a test
+// makes sockets with [Place.Listen], [Place.Dial] or [Place.Do] and uses them from any goroutine.
 //
 // # What a test may rely on
 //

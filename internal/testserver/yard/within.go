@@ -46,6 +46,29 @@ func Within(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
+// Main is Within for all tests of a binary at once, for a package in which most need a network: TestMain exits with what it
+// returns. Where no network can be had, the tests run here, and those that call New say that it is missing.
+func Main(m *testing.M) int {
+	if Inside() {
+		return m.Run()
+	}
+	runtime.LockOSThread() // as in child
+	defer runtime.UnlockOSThread()
+	cmd := exec.Command(os.Args[0], os.Args[1:]...)
+	cmd.Env = append(os.Environ(), insideVariable+"=1")
+	cmd.SysProcAttr = ownNetwork()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	}
+	return m.Run()
+}
+
 // WithinBenchmark is Within for a benchmark, whose output is always shown. The benchmark is run once, with b.N = 1.
 func WithinBenchmark(b *testing.B, f func(b *testing.B)) {
 	b.Helper()
@@ -65,9 +88,7 @@ func child(ctx context.Context, t testing.TB, args []string, out io.Writer) erro
 	if strings.Contains(t.Name(), "/") {
 		t.Fatal("a network of its own is for a test, not for a part of one")
 	}
-	if _, err := exec.LookPath("ip"); err != nil {
-		testserver.Missing(t, fmt.Errorf("no command ip (package iproute2): %w", err))
-	}
+	needsIP(t)
 	// The parent-death signal comes when the thread ends that started the child, so it is kept.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -81,7 +102,14 @@ func child(ctx context.Context, t testing.TB, args []string, out io.Writer) erro
 	return cmd.Wait()
 }
 
-// Inside tells whether this process is one that Within started.
+func needsIP(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("ip"); err != nil {
+		testserver.Missing(t, fmt.Errorf("no command ip (package iproute2): %w", err))
+	}
+}
+
+// Inside tells whether this process is one that Within or Main started.
 func Inside() bool { return os.Getenv(insideVariable) != "" }
 
 // ownNetwork are a child's attributes. A user who is not root becomes root of a user namespace first, which gives no

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"testing"
+
+	"github.com/hotcold/hotcold/internal/testserver"
 )
 
 // Addresses is how many IPv4 and how many IPv6 addresses a place has, so that a test may tell eight targets apart though
@@ -36,12 +38,14 @@ const (
 	bNet      = 3
 )
 
-// New makes a yard that lasts as long as t. It is for a process that Within started.
+// New makes a yard that lasts as long as t. It is for a process that Within or Main started, never for this machine's
+// own network.
 func New(t testing.TB, o Options) *Yard {
 	t.Helper()
 	if !Inside() {
-		t.Fatal("a yard is made inside yard.Within, never in this machine's own network")
+		testserver.Missing(t, errors.New("no network namespace can be had (it needs root, or user namespaces)"))
 	}
+	needsIP(t)
 	y := &Yard{Balancer: own(), options: o}
 	var err error
 	for _, p := range []struct {

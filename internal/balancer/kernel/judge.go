@@ -107,13 +107,12 @@ func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration, still bo
 		e.again = 0
 		d.again = append(d.again, f)
 		d.next = min(d.next, linger)
+	case told && e.again > 0:
+		d.next = min(d.next, e.again-now) // whoever looks meanwhile does not take its second chance away
 	case told && now >= e.end:
 		d.forget = append(d.forget, f)
 	case told:
 		d.next = min(d.next, e.end-now)
-		if e.again > 0 {
-			d.next = min(d.next, e.again-now)
-		}
 	case f.mark == s.p.marks.dead(r.id): // counted when it was condemned
 		begin()
 	case f.open() || f.state == stateClose && f.left+now-r.endOf(f.mark) > closeTimeout-2*time.Second:

@@ -62,3 +62,35 @@ func TestAConnectionThatWasOpeningBeforeTheCutIsLookedAtOnceMore(t *testing.T) {
 		t.Errorf("long after the cut: %+v", d)
 	}
 }
+
+// Every change of the target is a look, and so is everybody who asks for numbers.
+func TestEndsAreProvokedOnceMoreHoweverOftenSomebodyLooks(t *testing.T) {
+	m := newMarks("hotcold-orders")
+	s := &sweeper{p: &Path{marks: m}, ending: map[key]*ending{}, seen: map[key]sighting{}, cut: map[uint8]uint64{}}
+	front, mark := netip.MustParseAddrPort("192.0.2.1:10002"), m.of(0, 1)
+	r := newRule(balancer.Rule{Name: "p2p", Frontend: front}, 0)
+	r.enter(mark, balancer.Target{Machine: "a", Epoch: 1})
+	const began = 10 * time.Second
+	r.end(mark, began, false)
+	v := &view{rules: map[uint8]*rule{0: r}}
+	open := flow{id: 1, front: front, mark: mark, state: stateEstablished, left: time.Hour}
+	var again, forgotten time.Duration
+	for at := began; forgotten == 0 && at < began+time.Minute; at += 20 * time.Millisecond {
+		d := s.judge(v, v, []flow{open}, at)
+		if len(d.cut)+len(d.again) > 0 {
+			s.ending[open.key()].end = at + linger // as provoke does
+		}
+		if len(d.again) > 0 {
+			again = at
+		}
+		if len(d.forget) > 0 {
+			forgotten = at
+		}
+		if d.next <= 0 {
+			t.Fatalf("after %v it wants to look again at once", at-began)
+		}
+	}
+	if again != began+repeat || forgotten != again+linger {
+		t.Errorf("provoked again after %v and forgotten after %v, want %v and %v", again-began, forgotten-began, repeat, repeat+linger)
+	}
+}

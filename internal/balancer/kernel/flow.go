@@ -34,13 +34,14 @@ type flow struct {
 	began                        time.Time     // where the kernel writes it down
 }
 
-// key names a connection as long as it lasts.
+// key names a connection as long as it lasts. The mark belongs to it: a younger connection of the same ends may have the
+// kernel's memory of the older one, and with that its id.
 type key struct {
-	id            uint32
+	id, mark      uint32
 	client, front netip.AddrPort
 }
 
-func (f flow) key() key { return key{f.id, f.client, f.front} }
+func (f flow) key() key { return key{f.id, f.mark, f.client, f.front} }
 
 // opening: no answer of the machine has been acknowledged yet.
 func (f flow) opening() bool {

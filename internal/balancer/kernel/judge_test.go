@@ -94,3 +94,21 @@ func TestEndsAreProvokedOnceMoreHoweverOftenSomebodyLooks(t *testing.T) {
 		t.Errorf("provoked again after %v and forgotten after %v, want %v and %v", again-began, forgotten-began, repeat, repeat+linger)
 	}
 }
+
+// A SYN that is sent again takes the place of the connection that was cut, and is given its place in memory.
+func TestAYoungerConnectionIsToldThoughItHasTheIdOfOneThatWas(t *testing.T) {
+	m := newMarks("hotcold-orders")
+	s := &sweeper{p: &Path{marks: m}, ending: map[key]*ending{}, seen: map[key]sighting{}, cut: map[uint8]uint64{}}
+	front := netip.MustParseAddrPort("192.0.2.1:10002")
+	r := newRule(balancer.Rule{Name: "p2p", Frontend: front}, 0)
+	v := &view{rules: map[uint8]*rule{0: r}}
+	for epoch := uint64(1); epoch < 3; epoch++ {
+		at := time.Duration(epoch) * 10 * time.Second
+		r.enter(m.of(0, epoch), balancer.Target{Machine: "a", Epoch: epoch})
+		r.end(m.of(0, epoch), at, false)
+		f := flow{id: 1, front: front, mark: m.of(0, epoch), state: stateClose, left: closeTimeout}
+		if d := s.judge(v, v, []flow{f}, at); len(d.cut) != 1 {
+			t.Errorf("epoch %d: %+v, want it cut", epoch, d)
+		}
+	}
+}

@@ -279,6 +279,7 @@ func TestAClientThatLeftWhileNoBalancerRanIsOverForItsMachine(t *testing.T) {
 		t.Error("the machine was told of an orderly end, want a reset")
 	}
 	stays.echo(t)
+	p.until("one is open", func(f balancer.Flows) bool { return f.Rules[0].Open == 1 }) // what is listed may be of a moment ago
 	all, err := p.Connections(t.Context(), 10)
 	if err != nil || all.Total() != 1 {
 		t.Fatalf("%+v, %v", all, err)

@@ -37,7 +37,7 @@
 //     is removed from the kernel's table of connections afterwards is only tidied up, and looked for until none is left.
 //   - A cut is felt. Every packet of a cut connection is answered with a reset, whichever end sends it. Idle ends are
 //     made to speak first (see mouth), so that both learn it within the time of a way there and back: by measurement
-//     below a millisecond in one network, and 20 to 30 µs of processor time for each end. Connections that were still being opened are not reset: their next SYN
+//     below a millisecond in one network, and some 30 µs of processor time for each end. Connections that were still being opened are not reset: their next SYN
 //     goes to the new machine.
 //   - Nobody is nobody. Before the first Steer, and with nobody hot, a SYN gets no answer (park) or a reset (refuse);
 //     connections that are there go on.

@@ -7,7 +7,7 @@ import (
 )
 
 // A younger connection may have the ends of the one that was read.
-func TestAConnectionIsForgottenByItsIdAndNotByItsEndsAlone(t *testing.T) {
+func TestAConnectionIsForgottenByItsIdAndMarkAndNotByItsEndsAlone(t *testing.T) {
 	for name, v6 := range map[string]bool{"IPv4": false, "IPv6": true} {
 		t.Run(name, func(t *testing.T) {
 			y := newYard(t)
@@ -36,6 +36,10 @@ func TestAConnectionIsForgottenByItsIdAndNotByItsEndsAlone(t *testing.T) {
 			older.id++
 			if err := forget([]flow{older}); err != nil || len(read()) != 1 {
 				t.Errorf("another id, the same ends: %v, left %+v", err, read())
+			}
+			older.id, older.mark = flows[0].id, flows[0].mark-1
+			if err := forget([]flow{older}); err != nil || len(read()) != 1 {
+				t.Errorf("the same id and ends, of an older epoch: %v, left %+v", err, read())
 			}
 			if err := forget(flows); err != nil || len(read()) != 0 {
 				t.Errorf("its own id: %v, left %+v", err, read())

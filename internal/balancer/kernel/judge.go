@@ -102,7 +102,7 @@ func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration, still bo
 		// Nothing was said on it yet. Its next SYN finds its way to the new machine.
 		d.forget = append(d.forget, f)
 	case s.seen[k].over > 0 && s.seen[k].over < r.endOf(f.mark):
-		d.forget = append(d.forget, f) // it was over before, and nobody has cut it
+		d.leave(r, f) // it was over before, and nobody has cut it
 	case told && e.again > 0 && now >= e.again:
 		e.again = 0
 		d.again = append(d.again, f)
@@ -110,7 +110,7 @@ func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration, still bo
 	case told && e.again > 0:
 		d.next = min(d.next, e.again-now) // whoever looks meanwhile does not take its second chance away
 	case told && now >= e.end:
-		d.forget = append(d.forget, f)
+		d.leave(r, f)
 	case told:
 		d.next = min(d.next, e.end-now)
 	case f.mark == s.p.marks.dead(r.id): // counted when it was condemned
@@ -122,7 +122,17 @@ func (s *sweeper) dying(d *verdict, r *rule, f flow, now time.Duration, still bo
 		s.cut[r.id]++
 		begin()
 	default:
-		d.forget = append(d.forget, f) // it was over before
+		d.leave(r, f) // it was over before
+	}
+}
+
+// leave is for one that is over for us. Where it is closed the kernel forgets it by itself, in seconds (its timeouts of
+// CLOSE and TIME_WAIT), and does so in favour of a SYN that comes from the same client meanwhile: that younger connection
+// may have the place and the id of the older one, so to remove that by hand is a risk for nothing. Only a rule that is
+// gone does not wait for them.
+func (d *verdict) leave(r *rule, f flow) {
+	if f.open() || r.gone {
+		d.forget = append(d.forget, f)
 	}
 }
 

@@ -46,6 +46,7 @@ func (m *machine) said(pattern string) {
 // stays wants the node that runs to be the only one there ever was, and to serve.
 func (p *pair) stays(hot *machine) {
 	p.t.Helper()
+	p.o.awaitStart(p.t, hot.name, 0, settleLimit) // hot is a matter of the agent: its node may not have come to the observer yet
 	lives := p.o.seen()
 	if len(lives) != 1 || lives[0].owner != hot.name || lives[0].dead != 0 {
 		p.t.Errorf("nodes: %v; want the first one of %s alone", lives, hot.name)

@@ -127,8 +127,9 @@ func TestATwinWithAProofOfItsOwnIsRefused(t *testing.T) {
 	twin.start()
 	twin.awaitState(settleLimit, "to be hot", func(s state) bool { return s.Hot })
 	twin.stop()
-	before := len(p.o.seen())
+	before, began := len(p.o.seen()), now()
 	p.a.start()
+	p.o.awaitStart(t, p.a.name, began, settleLimit)
 	p.a.awaitState(settleLimit, "to be hot", func(s state) bool { return s.Hot })
 	twin.refuses(codeTwin, `another agent of `)
 	if lives := p.o.seen(); len(lives) != before+1 {

@@ -195,7 +195,7 @@ fetch() {
 	local artifact=$1 folder=$2 try
 	has mvn || return 1
 	for try in 1 2 3; do
-		mvn --batch-mode --quiet "-Dmaven.repo.local=$folder/m2" "$dependency_plugin:copy" \
+		mvn --batch-mode --quiet -Dstyle.color=never "-Dmaven.repo.local=$folder/m2" "$dependency_plugin:copy" \
 			"-Dartifact=$artifact" "-DoutputDirectory=$folder" >&2 && return
 		say "attempt $try of 3 to fetch $artifact did not succeed"
 	done

@@ -195,8 +195,8 @@ fetch() {
 	local artifact=$1 folder=$2 try
 	has mvn || return 1
 	for try in 1 2 3; do
-		mvn --batch-mode --quiet -Dstyle.color=never "-Dmaven.repo.local=$folder/m2" "$dependency_plugin:copy" \
-			"-Dartifact=$artifact" "-DoutputDirectory=$folder" >&2 && return
+		mvn --batch-mode --quiet "-Dmaven.repo.local=$folder/m2" "$dependency_plugin:copy" \
+			"-Dartifact=$artifact" "-DoutputDirectory=$folder" 2>&1 | sed 's/\x1b\[0*m//g' >&2 && return # it ends with colours that nobody asked for
 		say "attempt $try of 3 to fetch $artifact did not succeed"
 	done
 	return 1

@@ -156,6 +156,7 @@ need_packages() {
 	has_program keepalived || { needed+=(keepalived) && names+=("keepalived"); }
 	has shellcheck || { needed+=(shellcheck) && names+=("shellcheck"); }
 	has systemd-analyze || { needed+=(systemd) && names+=("systemd-analyze"); }
+	has_mysql || [[ -e $debian_keys ]] || { needed+=(debian-archive-keyring) && names+=("Debian's keys (debian-archive-keyring), by which MySQL is verified"); }
 	has_venv || { needed+=(python3-venv) && names+=("Python 3 with venv"); }
 	[[ ${#needed[@]} -eq 0 ]] && return
 	if ! can_install; then

@@ -304,11 +304,12 @@ func TestTheRenderedUnitRunsUnderSystemd(t *testing.T) {
 		return len(s.Rules) == 2, fmt.Sprintf("%+v", s)
 	})
 
+	before := m.show(unit, "MainPID")["MainPID"]
 	pause(t, watchdog+watchdog/2)
-	client, before := m.greeted("127.0.0.1:4000"), m.show(unit, "MainPID")["MainPID"]
-	if got := m.show(unit, "NRestarts")["NRestarts"]; got != "0" {
-		t.Errorf("a watchdog of %v has ended a balancer that runs: %s restarts", watchdog, got)
+	if got := m.show(unit, "MainPID", "SubState"); got["MainPID"] != before || got["SubState"] != "running" {
+		t.Errorf("a watchdog of %v has ended process %s, which runs: %v", watchdog, before, got)
 	}
+	client := m.greeted("127.0.0.1:4000")
 	m.systemctl("kill", "--kill-who=main", "-s", "USR2", unit)
 	until(t, settleLimit, "another main process", func() (bool, string) {
 		now := m.show(unit, "MainPID")["MainPID"]
